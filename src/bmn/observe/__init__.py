@@ -1,0 +1,1 @@
+"""What happened, as one log line and one metric each."""
