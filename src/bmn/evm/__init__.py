@@ -1,0 +1,1 @@
+"""EVM nodes and keys: JSON-RPC, blocks, logs, signing. Knows nothing about swaps."""

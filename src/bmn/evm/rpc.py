@@ -1,0 +1,182 @@
+"""One named JSON-RPC endpoint over HTTP: typed calls and batches, every failure translated.
+
+An endpoint's URL may carry a key, so it appears in no message, metric or repr: endpoints have names.
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
+
+import aiohttp
+import msgspec
+
+from bmn.core.errors import ChainError
+from bmn.evm.failures import BAD_ANSWER, UNREACHABLE, CallReverted, RateLimited, translate_error
+from bmn.observe import chain as observe
+from bmn.seams import Clock
+
+T = TypeVar("T")
+
+BATCH_MAX = 100
+"""Calls in one HTTP body; common providers refuse more."""
+
+Params: TypeAlias = tuple[object, ...]
+"""JSON values in the order of the method; bytes are already 0x-hex."""
+
+
+class NodeError(msgspec.Struct):
+    """The `error` object of a JSON-RPC answer, as the node worded it."""
+
+    code: int = 0
+    message: str = ""
+    data: object = None
+
+
+class Reply(msgspec.Struct, Generic[T]):
+    """A JSON-RPC answer: a result, possibly null, or an error."""
+
+    id: int | None = None
+    result: T | None = None
+    error: NodeError | None = None
+
+
+class _Request(msgspec.Struct):
+    id: int
+    method: str
+    params: Params
+    jsonrpc: str = "2.0"
+
+
+class Answer(Generic[T]):
+    """Compiled decoders of one result type; build it once per type, at import."""
+
+    def __init__(self, result: type[T]) -> None:
+        self.one: msgspec.json.Decoder[Reply[T]] = msgspec.json.Decoder(Reply[result])  # type: ignore[valid-type]  # a run-time type
+        self.many: msgspec.json.Decoder[list[Reply[T]]] = msgspec.json.Decoder(list[Reply[result]])  # type: ignore[valid-type]  # same
+
+
+class RpcEndpoint:
+    """Sends JSON-RPC to one URL. Holds no connection of its own: the session is the caller's."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, clock: Clock, *, chain: str, name: str, url: str, answer_within: float
+    ) -> None:
+        """Speak to `url` as `name` on chain `chain`; every request ends within `answer_within` seconds."""
+        self.chain = chain
+        self.name = name
+        self._session = session
+        self._clock = clock
+        self._url = url
+        self._timeout = aiohttp.ClientTimeout(total=answer_within)
+        self._ids = itertools.count(1)
+
+    def __repr__(self) -> str:
+        return f"RpcEndpoint({self.where})"
+
+    @property
+    def where(self) -> str:
+        """Chain and endpoint, for messages."""
+        return f"{self.chain}/{self.name}"
+
+    async def call(self, method: str, params: Params, answer: Answer[T]) -> T | None:
+        """Return the result of one call; None is JSON null.
+
+        Raises:
+            CallReverted: the node executed the call and the contract refused.
+            ChainError: RPC_UNREACHABLE, RPC_RATE_LIMITED, RPC_BAD_ANSWER, RANGE_TOO_WIDE or RPC_ERROR.
+        """
+        reply = await self.ask(method, params, answer)
+        if reply.error is not None:
+            self._fail(method, self._translated(method, reply.error))
+        return reply.result
+
+    async def ask(self, method: str, params: Params, answer: Answer[T]) -> Reply[T]:
+        """Return the answer with the node's own error in it, for calls whose errors mean something of their own.
+
+        Raises:
+            ChainError: RPC_UNREACHABLE, RPC_RATE_LIMITED (by HTTP) or RPC_BAD_ANSWER.
+        """
+        request = _Request(next(self._ids), method, params)
+        reply = await self._exchange(method, request, answer.one)
+        # Some nodes answer an unreadable request without an id.
+        if reply.id != request.id and (reply.error is None or reply.id is not None):
+            self._fail(method, ChainError(BAD_ANSWER, f"{self.where} {method}: answer to another request"))
+        return reply
+
+    async def batch(
+        self, method: str, calls: Sequence[Params], answer: Answer[T]
+    ) -> list[T | ChainError | CallReverted | None]:
+        """Return one result or error per call, in order; sent in bodies of at most `BATCH_MAX` calls.
+
+        Raises:
+            ChainError: as `call`, when a whole body failed.
+        """
+        results: list[T | ChainError | CallReverted | None] = []
+        for start in range(0, len(calls), BATCH_MAX):
+            part = await self._body(method, calls[start : start + BATCH_MAX], answer)
+            results.extend(part)
+        return results
+
+    async def _body(
+        self, method: str, calls: Sequence[Params], answer: Answer[T]
+    ) -> list[T | ChainError | CallReverted | None]:
+        requests = [_Request(next(self._ids), method, params) for params in calls]
+        replies = {reply.id: reply for reply in await self._exchange(method, requests, answer.many)}
+        if len(replies) != len(requests) or any(request.id not in replies for request in requests):
+            self._fail(method, ChainError(BAD_ANSWER, f"{self.where} {method}: batch answered in part"))
+        ordered = [replies[request.id] for request in requests]
+        return [self._translated(method, reply.error) if reply.error else reply.result for reply in ordered]
+
+    async def _exchange(self, method: str, request: object, decoder: msgspec.json.Decoder[T]) -> T:
+        """POST `request` and decode the body, whatever the HTTP status: many nodes send errors with 4xx or 5xx."""
+        started = self._clock.monotonic()
+        try:
+            async with self._session.post(
+                self._url, data=_encode(request), headers=_JSON, timeout=self._timeout, allow_redirects=False
+            ) as response:
+                body = await response.read()
+        except (aiohttp.ClientError, OSError) as error:
+            # `from None`: the library's texts carry the URL.
+            detail = f"{self.where} {method}: {type(error).__name__}"
+            self._fail(method, ChainError(UNREACHABLE, detail), cause=None)
+        observe.rpc_answered(self.chain, self.name, method, self._clock.monotonic() - started)
+        if response.status == 429:
+            wait = _seconds(response.headers.get("Retry-After", ""))
+            self._fail(method, RateLimited(f"{self.where} {method}: HTTP 429", retry_after=wait))
+        try:
+            return decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._refuse_body(method, response.status, body, error)
+
+    def _refuse_body(self, method: str, status: int, body: bytes, error: Exception) -> NoReturn:
+        """Say what a body is that does not decode: an error for a whole batch, an HTTP error page, or rubbish."""
+        try:
+            whole = _WHOLE.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            whole = None
+        if whole is not None and whole.error is not None:
+            self._fail(method, self._translated(method, whole.error))
+        if status != 200:
+            self._fail(method, ChainError(UNREACHABLE, f"{self.where} {method}: HTTP {status}"))
+        self._fail(method, ChainError(BAD_ANSWER, f"{self.where} {method}: {error}"), cause=error)
+
+    def _translated(self, method: str, error: NodeError) -> ChainError | CallReverted:
+        return translate_error(error.code, error.message, error.data, where=f"{self.where} {method}")
+
+    def _fail(self, method: str, error: ChainError | CallReverted, cause: Exception | None = None) -> NoReturn:
+        if isinstance(error, ChainError):
+            observe.rpc_failed(self.chain, self.name, method, error.code)
+        raise error from cause
+
+
+_JSON = {"content-type": "application/json"}
+_encode = msgspec.json.Encoder().encode
+_WHOLE: msgspec.json.Decoder[Reply[Any]] = msgspec.json.Decoder(Reply[Any])
+
+
+def _seconds(retry_after: str) -> float:
+    """Read a Retry-After header given in seconds; a date or nonsense counts as one second, an hour is the most."""
+    try:
+        return min(max(float(retry_after), 0.0), 3600.0)
+    except ValueError:
+        return 1.0
