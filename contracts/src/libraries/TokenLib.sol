@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+/// @title Moves ERC-20 tokens and native coin; copies nothing a token returns beyond one word.
+/// @dev A token call counts as done if it succeeded and returned either true, or nothing from an address with code.
+library TokenLib {
+    error SafeTransferFailed();
+    error SafeTransferFromFailed();
+    error ApproveFailed();
+    error NativeTokenSendingFailure();
+
+    uint256 private constant TRANSFER = 0xa9059cbb; // transfer(address,uint256)
+    uint256 private constant TRANSFER_FROM = 0x23b872dd; // transferFrom(address,address,uint256)
+    uint256 private constant APPROVE = 0x095ea7b3; // approve(address,uint256)
+    uint256 private constant BALANCE_OF = 0x70a08231; // balanceOf(address)
+    uint256 private constant ALLOWANCE = 0xdd62ed3e; // allowance(address,address)
+
+    /// @notice Send `amount` of `token`; the zero address is native coin.
+    function send(address token, address to, uint256 amount) internal {
+        if (token == address(0)) sendNative(to, amount);
+        else transfer(token, to, amount);
+    }
+
+    /// @notice Send `amount` wei with all gas; the receiver may run code.
+    function sendNative(address to, uint256 amount) internal {
+        bool ok;
+        assembly ("memory-safe") {
+            ok := call(gas(), to, amount, 0, 0, 0, 0)
+        }
+        if (!ok) revert NativeTokenSendingFailure();
+    }
+
+    /// @notice `token.transfer(to, amount)`.
+    function transfer(address token, address to, uint256 amount) internal {
+        if (!_callTwoWords(token, TRANSFER, to, amount)) revert SafeTransferFailed();
+    }
+
+    /// @notice `token.approve(spender, amount)`.
+    function approve(address token, address spender, uint256 amount) internal {
+        if (!_callTwoWords(token, APPROVE, spender, amount)) revert ApproveFailed();
+    }
+
+    /// @notice `token.transferFrom(from, to, amount)`.
+    function transferFrom(address token, address from, address to, uint256 amount) internal {
+        bool ok;
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            mstore(buffer, shl(0xe0, TRANSFER_FROM))
+            mstore(add(buffer, 0x04), shr(0x60, shl(0x60, from)))
+            mstore(add(buffer, 0x24), shr(0x60, shl(0x60, to)))
+            mstore(add(buffer, 0x44), amount)
+            ok := call(gas(), token, 0, buffer, 0x64, 0x00, 0x20)
+            if ok {
+                switch returndatasize()
+                case 0 { ok := iszero(iszero(extcodesize(token))) }
+                default { ok := and(gt(returndatasize(), 0x1f), eq(mload(0x00), 1)) }
+            }
+        }
+        if (!ok) revert SafeTransferFromFailed();
+    }
+
+    /// @notice Balance of `owner`; zero if the token does not answer with a word.
+    function balanceOf(address token, address owner) internal view returns (uint256 amount) {
+        assembly ("memory-safe") {
+            mstore(0x00, shl(0xe0, BALANCE_OF))
+            mstore(0x04, shr(0x60, shl(0x60, owner)))
+            let ok := staticcall(gas(), token, 0x00, 0x24, 0x00, 0x20)
+            amount := mul(mload(0x00), and(ok, gt(returndatasize(), 0x1f)))
+        }
+    }
+
+    /// @notice What `spender` may take from `owner`; the maximum if the token does not answer with a word.
+    function allowance(address token, address owner, address spender) internal view returns (uint256 amount) {
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            mstore(buffer, shl(0xe0, ALLOWANCE))
+            mstore(add(buffer, 0x04), shr(0x60, shl(0x60, owner)))
+            mstore(add(buffer, 0x24), shr(0x60, shl(0x60, spender)))
+            let ok := staticcall(gas(), token, buffer, 0x44, 0x00, 0x20)
+            amount := or(mload(0x00), sub(and(ok, gt(returndatasize(), 0x1f)), 1))
+        }
+    }
+
+    function _callTwoWords(address token, uint256 selector, address who, uint256 amount) private returns (bool ok) {
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            mstore(buffer, shl(0xe0, selector))
+            mstore(add(buffer, 0x04), shr(0x60, shl(0x60, who)))
+            mstore(add(buffer, 0x24), amount)
+            ok := call(gas(), token, 0, buffer, 0x44, 0x00, 0x20)
+            if ok {
+                switch returndatasize()
+                case 0 { ok := iszero(iszero(extcodesize(token))) }
+                default { ok := and(gt(returndatasize(), 0x1f), eq(mload(0x00), 1)) }
+            }
+        }
+    }
+}
