@@ -64,6 +64,7 @@ _LONG_HEX = re.compile(r"[0-9a-fA-F]{64,}")
 # A halt is a refusal too, and asking again changes nothing: a hostile token may burn all gas on purpose.
 _HALT_WORDS = (
     "revert",
+    "vm execution error",
     "invalid opcode",
     "out of gas",
     "outofgas",
