@@ -140,7 +140,7 @@ async def open_anvil(
             process.end()
 
 
-_ANY: Answer[Any] = Answer(object)
+_ANY: Answer[Any] = Answer(object, lambda value: value)
 
 _FLAGS: Final = (
     *("--host", "127.0.0.1"),

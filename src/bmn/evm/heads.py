@@ -11,7 +11,7 @@ from typing import Final, NoReturn, Protocol
 import aiohttp
 import msgspec
 
-from bmn.core.errors import ChainError
+from bmn.core.errors import BadInput, ChainError
 from bmn.core.units import BlockHash
 from bmn.evm.rpc import NodeError
 from bmn.evm.types import BlockRef, BlockTag, Endpoint, Head
@@ -119,7 +119,7 @@ async def _listen(feed: _Feed, endpoint: Endpoint, url: str, block_time: float) 
         opened = feed.clock.monotonic()
         try:
             reason = await _subscription(feed, url, STALL_BLOCKS * block_time)
-        except (aiohttp.ClientError, OSError, msgspec.DecodeError, ChainError) as error:
+        except (aiohttp.ClientError, OSError, msgspec.DecodeError, BadInput) as error:
             reason = type(error).__name__
         observe.socket_dropped(feed.name, endpoint.name, reason)
         lasted = feed.clock.monotonic() - opened

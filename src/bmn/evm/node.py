@@ -1,14 +1,13 @@
 """One node's answers as typed values, each checked against the question."""
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import pairwise
 from typing import Final
 
 from bmn.core.errors import ChainError
 from bmn.core.hashing import keccak
 from bmn.core.units import Address, BlockHash, BlockNumber, ChainId, Gas, Nonce, TxHash, Wei
-from bmn.evm.failures import BAD_ANSWER, NODE_BEHIND, WRONG_CHAIN, CallReverted
-from bmn.evm.rpc import Answer, Params, RpcEndpoint, T
+from bmn.evm.failures import BAD_ANSWER, NODE_BEHIND, WRONG_CHAIN, CallReverted, RateLimited, translate_error
+from bmn.evm.rpc import Answer, NodeError, Params, RpcEndpoint, T
 from bmn.evm.sending import classify_refusal
 from bmn.evm.types import (
     BlockRef,
@@ -22,22 +21,7 @@ from bmn.evm.types import (
     TopicFilter,
     TransactionView,
 )
-from bmn.evm.wire import (
-    HEAD,
-    LOGS,
-    RECEIPT,
-    TEXT,
-    TRANSACTION,
-    block_param,
-    hex_data,
-    parse_data,
-    parse_head,
-    parse_log,
-    parse_quantity,
-    parse_receipt,
-    parse_transaction,
-    quantity,
-)
+from bmn.evm.wire import DATA, HEAD, LOGS, QUANTITY, RECEIPT, TRANSACTION, block_param, hex_data, quantity
 from bmn.seams import Clock
 
 RECHECK_CHAIN_AFTER: Final = 300.0
@@ -56,16 +40,15 @@ class RpcNode:
 
     async def chain_id(self) -> ChainId:
         """Return the chain id the node serves, whatever we expect."""
-        served = await self._rpc.call("eth_chainId", (), TEXT)
-        return ChainId(parse_quantity(self._found("eth_chainId", served)))
+        served = await self._rpc.call("eth_chainId", (), QUANTITY)
+        return ChainId(self._found("eth_chainId", served))
 
     async def block(self, ref: BlockRef) -> Head | None:
         """Return the header of `ref`, None if the node has no such block."""
         if isinstance(ref, BlockHash):
-            wire = await self._call("eth_getBlockByHash", (hex_data(ref), False), HEAD)
+            head = await self._call("eth_getBlockByHash", (hex_data(ref), False), HEAD)
         else:
-            wire = await self._call("eth_getBlockByNumber", (block_param(ref), False), HEAD)
-        head = None if wire is None else parse_head(wire)
+            head = await self._call("eth_getBlockByNumber", (block_param(ref), False), HEAD)
         if head is not None and not isinstance(ref, BlockTag) and ref not in {head.hash, head.number}:
             raise self._bad("eth_getBlock", "another block than asked for")
         return head
@@ -73,11 +56,10 @@ class RpcNode:
     async def blocks(self, numbers: Sequence[BlockNumber]) -> tuple[Head | None, ...]:
         """Return the headers at `numbers`, in their order."""
         calls: list[Params] = [(quantity(number), False) for number in numbers]
-        wires = await self._batch("eth_getBlockByNumber", calls, HEAD)
-        heads = tuple([None if wire is None else parse_head(wire) for wire in wires])
+        heads = await self._batch("eth_getBlockByNumber", calls, HEAD)
         if any(head is not None and head.number != number for head, number in zip(heads, numbers, strict=True)):
             raise self._bad("eth_getBlockByNumber", "another block than asked for")
-        return heads
+        return tuple(heads)
 
     async def logs(
         self, *, block_hash: BlockHash, addresses: Collection[Address] = (), topics: TopicFilter = ()
@@ -110,15 +92,16 @@ class RpcNode:
 
     async def code(self, address: Address, at: BlockRef) -> bytes:
         """Return the runtime code; empty for an account without."""
-        return parse_data(await self._text("eth_getCode", (hex_data(address), block_param(at))))
+        return await self._answer("eth_getCode", (hex_data(address), block_param(at)), DATA)
 
     async def balance(self, address: Address, at: BlockRef) -> Wei:
         """Return the native balance."""
-        return Wei(parse_quantity(await self._text("eth_getBalance", (hex_data(address), block_param(at)))))
+        return Wei(await self._answer("eth_getBalance", (hex_data(address), block_param(at)), QUANTITY))
 
     async def nonce(self, address: Address, at: BlockRef) -> Nonce:
         """Return the next unused nonce as of `at`; waiting transactions do not count."""
-        return Nonce(parse_quantity(await self._text("eth_getTransactionCount", (hex_data(address), block_param(at)))))
+        where = (hex_data(address), block_param(at))
+        return Nonce(await self._answer("eth_getTransactionCount", where, QUANTITY))
 
     async def call(
         self,
@@ -134,20 +117,20 @@ class RpcNode:
         Raises:
             CallReverted: the contract refused.
         """
-        return parse_data(await self._text("eth_call", (_call(to, data, sender, value), block_param(at))))
+        return await self._answer("eth_call", (_call(to, data, sender, value), block_param(at)), DATA)
 
     async def call_many(self, calls: Sequence[tuple[Address, bytes]], at: BlockRef) -> tuple[bytes | CallReverted, ...]:
         """Return each contract's answer or refusal, in order."""
         params: list[Params] = [(_call(to, data, None, Wei(0)), block_param(at)) for to, data in calls]
         await self._check_chain()
         answers: list[bytes | CallReverted] = []
-        for result in await self._rpc.batch("eth_call", params, TEXT):
+        for result in await self._rpc.batch("eth_call", params, DATA):
             if isinstance(result, ChainError):
                 raise result
             if isinstance(result, CallReverted):
                 answers.append(result)
             else:
-                answers.append(parse_data(self._found("eth_call", result)))
+                answers.append(self._found("eth_call", result))
         return tuple(answers)
 
     async def receipt(self, tx_hash: TxHash) -> Receipt | None:
@@ -157,16 +140,14 @@ class RpcNode:
     async def receipts(self, tx_hashes: Sequence[TxHash]) -> tuple[Receipt | None, ...]:
         """Return each outcome, in order; None for what is not mined."""
         calls: list[Params] = [(hex_data(tx_hash),) for tx_hash in tx_hashes]
-        wires = await self._batch("eth_getTransactionReceipt", calls, RECEIPT)
-        found = tuple([None if wire is None else parse_receipt(wire) for wire in wires])
+        found = await self._batch("eth_getTransactionReceipt", calls, RECEIPT)
         if any(one is not None and one.tx_hash != asked for one, asked in zip(found, tx_hashes, strict=True)):
             raise self._bad("eth_getTransactionReceipt", "a receipt of another transaction")
-        return found
+        return tuple(found)
 
     async def transaction(self, tx_hash: TxHash) -> TransactionView | None:
         """Return the transaction, mined or waiting; None if the node does not know it."""
-        wire = await self._call("eth_getTransactionByHash", (hex_data(tx_hash),), TRANSACTION)
-        found = None if wire is None else parse_transaction(wire)
+        found = await self._call("eth_getTransactionByHash", (hex_data(tx_hash),), TRANSACTION)
         if found is not None and found.hash != tx_hash:
             raise self._bad("eth_getTransactionByHash", "another transaction")
         return found
@@ -177,14 +158,14 @@ class RpcNode:
         Raises:
             CallReverted: it would revert.
         """
-        return Gas(parse_quantity(await self._text("eth_estimateGas", (_call(to, data, sender, value),))))
+        return Gas(await self._answer("eth_estimateGas", (_call(to, data, sender, value),), QUANTITY))
 
     async def fee_suggestion(self) -> Fees:
         """Return prices valid until the base fee doubles (six full blocks), with the tip the node proposes."""
         head = await self.block(BlockTag.HEAD)
         if head is None:
             raise self._bad("eth_getBlockByNumber", "no head")
-        tip = parse_quantity(await self._text("eth_maxPriorityFeePerGas", ()))
+        tip = await self._answer("eth_maxPriorityFeePerGas", (), QUANTITY)
         return Fees(max_fee_per_gas=Wei(2 * head.base_fee + tip), max_priority_fee_per_gas=Wei(tip))
 
     async def send_raw(self, raw: bytes) -> SendOutcome:
@@ -194,10 +175,14 @@ class RpcNode:
             ChainError: no usable answer; the node may hold the transaction all the same.
         """
         method = "eth_sendRawTransaction"
-        reply = await self._rpc.ask(method, (hex_data(raw),), TEXT)
-        if reply.error is not None:
-            return classify_refusal(reply.error.message, where=self._rpc.where)
-        if parse_data(self._found(method, reply.result)) != keccak(raw):
+        answer = await self._rpc.ask(method, (hex_data(raw),), DATA)
+        if isinstance(answer, NodeError):
+            outcome = classify_refusal(answer.message, where=self._rpc.where)
+            limit = translate_error(answer.code, answer.message, answer.data, where=f"{self._rpc.where} {method}")
+            if outcome.status is SendStatus.REFUSED and isinstance(limit, RateLimited):
+                raise limit
+            return outcome
+        if answer != keccak(raw):
             raise self._bad(method, "another transaction's hash")
         return SendOutcome(status=SendStatus.ACCEPTED, detail="")
 
@@ -209,19 +194,15 @@ class RpcNode:
             query["address"] = [hex_data(address) for address in addresses]
         if topics:
             query["topics"] = [None if any_of is None else [hex_data(topic) for topic in any_of] for any_of in topics]
-        wires = await self._call("eth_getLogs", (query,), LOGS)
-        found = tuple([parse_log(wire) for wire in self._found("eth_getLogs", wires)])
+        found = await self._answer("eth_getLogs", (query,), LOGS)
         wanted = frozenset(addresses)
         if wanted and any(log.address not in wanted for log in found):
             raise self._bad("eth_getLogs", "a log of an address nobody asked for")
-        places = [(log.block_number, log.log_index) for log in found]
-        if any(later <= earlier for earlier, later in pairwise(places)):
-            raise self._bad("eth_getLogs", "logs out of order or twice")
         return found
 
-    async def _text(self, method: str, params: Params) -> str:
-        text = await self._call(method, params, TEXT)
-        return self._found(method, text)
+    async def _answer(self, method: str, params: Params, answer: Answer[T]) -> T:
+        result = await self._call(method, params, answer)
+        return self._found(method, result)
 
     async def _call(self, method: str, params: Params, answer: Answer[T]) -> T | None:
         await self._check_chain()

@@ -4,18 +4,19 @@ An endpoint's URL may carry a key, so it appears in no message, metric or repr: 
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
 import aiohttp
 import msgspec
 
-from bmn.core.errors import ChainError
+from bmn.core.errors import BadInput, ChainError
 from bmn.evm.failures import BAD_ANSWER, UNREACHABLE, CallReverted, RateLimited, translate_error
 from bmn.observe import chain as observe
 from bmn.seams import Clock
 
 T = TypeVar("T")
+_W = TypeVar("_W")
 
 BATCH_MAX = 100
 """Calls in one HTTP body; common providers refuse more."""
@@ -32,9 +33,7 @@ class NodeError(msgspec.Struct):
     data: object = None
 
 
-class Reply(msgspec.Struct, Generic[T]):
-    """A JSON-RPC answer: a result, possibly null, or an error."""
-
+class _Reply(msgspec.Struct, Generic[T]):
     id: int | None = None
     result: T | None = None
     error: NodeError | None = None
@@ -48,11 +47,13 @@ class _Request(msgspec.Struct):
 
 
 class Answer(Generic[T]):
-    """Compiled decoders of one result type; build it once per type, at import."""
+    """How to read one kind of result; build it once per kind, at import."""
 
-    def __init__(self, result: type[T]) -> None:
-        self.one: msgspec.json.Decoder[Reply[T]] = msgspec.json.Decoder(Reply[result])  # type: ignore[valid-type]  # a run-time type
-        self.many: msgspec.json.Decoder[list[Reply[T]]] = msgspec.json.Decoder(list[Reply[result]])  # type: ignore[valid-type]  # same
+    def __init__(self, wire: Any, parse: Callable[[Any], T]) -> None:
+        """Decode JSON as `wire`, a type of msgspec, then `parse` it; `parse` may raise BadInput."""
+        self.one = msgspec.json.Decoder(_Reply[wire])
+        self.many = msgspec.json.Decoder(list[_Reply[wire]])
+        self.parse = parse
 
 
 class RpcEndpoint:
@@ -85,13 +86,13 @@ class RpcEndpoint:
             CallReverted: the node executed the call and the contract refused.
             ChainError: RPC_UNREACHABLE, RPC_RATE_LIMITED, RPC_BAD_ANSWER, RANGE_TOO_WIDE or RPC_ERROR.
         """
-        reply = await self.ask(method, params, answer)
-        if reply.error is not None:
-            self._fail(method, self._translated(method, reply.error))
-        return reply.result
+        result = await self.ask(method, params, answer)
+        if isinstance(result, NodeError):
+            self._fail(method, self._translated(method, result))
+        return result
 
-    async def ask(self, method: str, params: Params, answer: Answer[T]) -> Reply[T]:
-        """Return the answer with the node's own error in it, for calls whose errors mean something of their own.
+    async def ask(self, method: str, params: Params, answer: Answer[T]) -> T | NodeError | None:
+        """As `call`, with the node's own error as a value: for calls whose errors mean something of their own.
 
         Raises:
             ChainError: RPC_UNREACHABLE, RPC_RATE_LIMITED (by HTTP) or RPC_BAD_ANSWER.
@@ -101,7 +102,7 @@ class RpcEndpoint:
         # Some nodes answer an unreadable request without an id.
         if reply.id != request.id and (reply.error is None or reply.id is not None):
             self._fail(method, ChainError(BAD_ANSWER, f"{self.where} {method}: answer to another request"))
-        return reply
+        return reply.error or self._parsed(method, answer, reply.result)
 
     async def batch(
         self, method: str, calls: Sequence[Params], answer: Answer[T]
@@ -125,9 +126,20 @@ class RpcEndpoint:
         if len(replies) != len(requests) or any(request.id not in replies for request in requests):
             self._fail(method, ChainError(BAD_ANSWER, f"{self.where} {method}: batch answered in part"))
         ordered = [replies[request.id] for request in requests]
-        return [self._translated(method, reply.error) if reply.error else reply.result for reply in ordered]
+        return [
+            self._translated(method, reply.error) if reply.error else self._parsed(method, answer, reply.result)
+            for reply in ordered
+        ]
 
-    async def _exchange(self, method: str, request: object, decoder: msgspec.json.Decoder[T]) -> T:
+    def _parsed(self, method: str, answer: Answer[T], result: object) -> T | None:
+        if result is None:
+            return None
+        try:
+            return answer.parse(result)
+        except BadInput as error:
+            self._fail(method, ChainError(BAD_ANSWER, f"{self.where} {method}: {error.detail}"), cause=error)
+
+    async def _exchange(self, method: str, request: object, decoder: msgspec.json.Decoder[_W]) -> _W:
         """POST `request` and decode the body, whatever the HTTP status: many nodes send errors with 4xx or 5xx."""
         started = self._clock.monotonic()
         try:
@@ -171,7 +183,7 @@ class RpcEndpoint:
 
 _JSON = {"content-type": "application/json"}
 _encode = msgspec.json.Encoder().encode
-_WHOLE: msgspec.json.Decoder[Reply[Any]] = msgspec.json.Decoder(Reply[Any])
+_WHOLE: msgspec.json.Decoder[_Reply[Any]] = msgspec.json.Decoder(_Reply[Any])
 
 
 def _seconds(retry_after: str) -> float:

@@ -3,13 +3,13 @@
 Source: the execution-apis specification of Ethereum (https://github.com/ethereum/execution-apis).
 """
 
+from itertools import pairwise
 from typing import TypeVar
 
 import msgspec
 
-from bmn.core.errors import BadInput, ChainError
+from bmn.core.errors import BadInput
 from bmn.core.units import Address, BlockHash, BlockNumber, FixedBytes, Gas, Hash32, Nonce, TxHash, UnixTime, Wei
-from bmn.evm.failures import BAD_ANSWER
 from bmn.evm.rpc import Answer
 from bmn.evm.types import BlockRef, BlockTag, Head, Log, Receipt, TransactionView, TxStatus
 
@@ -72,12 +72,6 @@ class WireTransaction(
     block_number: str | None = None
 
 
-TEXT = Answer(str)
-HEAD = Answer(WireHead)
-LOGS = Answer(list[WireLog])
-RECEIPT = Answer(WireReceipt)
-TRANSACTION = Answer(WireTransaction)
-
 _F = TypeVar("_F", bound=FixedBytes)
 
 
@@ -104,47 +98,44 @@ def parse_quantity(text: str) -> int:
     """Read a quantity.
 
     Raises:
-        ChainError: RPC_BAD_ANSWER.
+        BadInput: it is none.
     """
     try:
         if not text.startswith("0x"):
             raise ValueError
         return int(text, 16)
     except ValueError as error:
-        raise ChainError(BAD_ANSWER, f"not a quantity: {text[:40]!r}") from error
+        raise BadInput("BAD_ANSWER", f"not a quantity: {text[:40]!r}") from error
 
 
 def parse_data(text: str) -> bytes:
     """Read bytes of any length.
 
     Raises:
-        ChainError: RPC_BAD_ANSWER.
+        BadInput: it is none.
     """
     try:
         if not text.startswith("0x"):
             raise ValueError
         return bytes.fromhex(text[2:])
     except ValueError as error:
-        raise ChainError(BAD_ANSWER, f"not 0x-hex: {text[:40]!r}") from error
+        raise BadInput("BAD_ANSWER", f"not 0x-hex: {text[:40]!r}") from error
 
 
 def parse_fixed(kind: type[_F], text: str) -> _F:
     """Read bytes of one length; an address may have any case.
 
     Raises:
-        ChainError: RPC_BAD_ANSWER.
+        BadInput: it is none.
     """
-    try:
-        return kind(parse_data(text))
-    except BadInput as error:
-        raise ChainError(BAD_ANSWER, error.detail) from error
+    return kind(parse_data(text))
 
 
 def parse_head(wire: WireHead) -> Head:
     """Convert a header.
 
     Raises:
-        ChainError: RPC_BAD_ANSWER.
+        BadInput: it is none.
     """
     return Head(
         number=BlockNumber(parse_quantity(wire.number)),
@@ -161,10 +152,10 @@ def parse_log(wire: WireLog) -> Log:
     """Convert a log.
 
     Raises:
-        ChainError: RPC_BAD_ANSWER; also for a log marked as removed, which no query may answer.
+        BadInput; also for a log marked as removed, which no query may answer.
     """
     if wire.removed:
-        raise ChainError(BAD_ANSWER, "a query answered a removed log")
+        raise BadInput("BAD_ANSWER", "a removed log")
     return Log(
         address=parse_fixed(Address, wire.address),
         topics=tuple([parse_fixed(Hash32, topic) for topic in wire.topics]),
@@ -177,11 +168,24 @@ def parse_log(wire: WireLog) -> Log:
     )
 
 
+def parse_logs(wires: list[WireLog]) -> tuple[Log, ...]:
+    """Convert logs.
+
+    Raises:
+        BadInput: also for logs out of order or twice.
+    """
+    logs = tuple([parse_log(wire) for wire in wires])
+    places = [(log.block_number, log.log_index) for log in logs]
+    if any(later <= earlier for earlier, later in pairwise(places)):
+        raise BadInput("BAD_ANSWER", "logs out of order or twice")
+    return logs
+
+
 def parse_receipt(wire: WireReceipt) -> Receipt:
     """Convert a receipt.
 
     Raises:
-        ChainError: RPC_BAD_ANSWER.
+        BadInput: it is none.
     """
     return Receipt(
         tx_hash=parse_fixed(TxHash, wire.transaction_hash),
@@ -191,7 +195,7 @@ def parse_receipt(wire: WireReceipt) -> Receipt:
         gas_used=Gas(parse_quantity(wire.gas_used)),
         effective_gas_price=Wei(parse_quantity(wire.effective_gas_price)),
         l1_fee=Wei(parse_quantity(wire.l1_fee or "0x0")),
-        logs=tuple([parse_log(log) for log in wire.logs]),
+        logs=parse_logs(wire.logs),
         contract_address=None if wire.contract_address is None else parse_fixed(Address, wire.contract_address),
     )
 
@@ -200,7 +204,7 @@ def parse_transaction(wire: WireTransaction) -> TransactionView:
     """Convert a transaction.
 
     Raises:
-        ChainError: RPC_BAD_ANSWER.
+        BadInput: it is none.
     """
     return TransactionView(
         hash=parse_fixed(TxHash, wire.hash),
@@ -212,3 +216,11 @@ def parse_transaction(wire: WireTransaction) -> TransactionView:
         block_hash=None if wire.block_hash is None else parse_fixed(BlockHash, wire.block_hash),
         block_number=None if wire.block_number is None else BlockNumber(parse_quantity(wire.block_number)),
     )
+
+
+QUANTITY = Answer(str, parse_quantity)
+DATA = Answer(str, parse_data)
+HEAD = Answer(WireHead, parse_head)
+LOGS = Answer(list[WireLog], parse_logs)
+RECEIPT = Answer(WireReceipt, parse_receipt)
+TRANSACTION = Answer(WireTransaction, parse_transaction)
