@@ -181,6 +181,7 @@ class RpcChain:
         self._quorum = quorum
         self._clock = clock
         self._spawner = spawner
+        self._sends: set[asyncio.Task[None]] = set()
         self._failures = dict.fromkeys((node.name for node in nodes), 0)
         self._rests_until = dict.fromkeys((node.name for node in nodes), float("-inf"))
 
@@ -295,7 +296,9 @@ class RpcChain:
         """Broadcast; the endpoints that have not answered when this returns still get the bytes."""
         inbox: asyncio.Queue[SendOutcome | ChainError] = asyncio.Queue()
         for node in self._nodes:
-            self._spawner.spawn(self._offer(node, raw, inbox), name=f"send:{self.name}/{node.name}")
+            task = self._spawner.spawn(self._offer(node, raw, inbox), name=f"send:{self.name}/{node.name}")
+            self._sends.add(task)
+            task.add_done_callback(self._sends.discard)
         outcomes: list[SendOutcome] = []
         failures: list[ChainError] = []
         for _ in self._nodes:
@@ -309,6 +312,11 @@ class RpcChain:
         if outcomes:
             return best_outcome(outcomes)
         raise _all_failed(self.name, failures)
+
+    async def finish_sends(self) -> None:
+        """Return once every endpoint has answered every broadcast, or timed out."""
+        if self._sends:
+            await asyncio.wait(self._sends)
 
     async def _offer(self, node: Node, raw: bytes, inbox: asyncio.Queue[SendOutcome | ChainError]) -> None:
         try:
@@ -385,7 +393,7 @@ async def open_chain(
 ) -> AsyncIterator[RpcChain]:
     """Open a chain over HTTP endpoints, in order of preference; each request ends within `answer_within` seconds.
 
-    Nothing is asked yet. `spawner` must end its work before this closes.
+    Nothing is asked yet. Closing waits for broadcasts that some endpoint has not answered.
 
     Raises:
         ConfigError: the quorum does not fit the endpoints, or two have one name.
@@ -402,7 +410,11 @@ async def open_chain(
             )
             for endpoint in endpoints
         ]
-        yield RpcChain(name, nodes, quorum=quorum, clock=clock, spawner=spawner)
+        chain = RpcChain(name, nodes, quorum=quorum, clock=clock, spawner=spawner)
+        try:
+            yield chain
+        finally:
+            await chain.finish_sends()
 
 
 _ENDPOINT_FAULTS = {UNREACHABLE, BAD_ANSWER, RATE_LIMITED, WRONG_CHAIN}
