@@ -1,0 +1,1 @@
+"""Logs and calldata of our contracts <-> core types."""
