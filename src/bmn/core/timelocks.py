@@ -72,8 +72,8 @@ class Timelocks:
         return UnixTime(self.deployed_at + delay)
 
     def deployed(self, at: UnixTime) -> Self:
-        """Return the same offsets for an escrow made at `at`."""
-        return replace(self, deployed_at=at)
+        """Return the same offsets for an escrow made at `at`; as on chain, bits of `at` above the 32nd are lost."""
+        return replace(self, deployed_at=UnixTime(at & 0xFFFF_FFFF))
 
 
 # Most significant first: deployed_at, then the stages from the last to the first.
