@@ -12,12 +12,15 @@ from tests.vector_runner import (
     create3,
     escrow_address,
     escrow_order,
+    escrow_windows,
     extension,
+    factory_checks,
     immutables_hash,
     maker_traits,
     merkle_secrets,
     order_hash,
     partial_fill,
+    swap_flows,
     taker_traits,
     timelocks,
     variants,
@@ -41,6 +44,11 @@ _PURE: Mapping[str, Mapping[str, Check]] = {
     "partial_fill": partial_fill.CHECKS,
     "taker_traits": taker_traits.CHECKS,
     "timelocks": timelocks.CHECKS,
+}
+_ON_CHAIN = {
+    "escrow_windows": escrow_windows.open_checks,
+    "factory_checks": factory_checks.open_checks,
+    "swap_flows": swap_flows.open_checks,
 }
 _MAY_BE_OPEN = {"abi", "bmn_variants", "immutables_v12"}
 
@@ -85,4 +93,6 @@ def run_file(path: Path) -> list[Outcome]:
 
 
 def _checks_of(name: str) -> AbstractContextManager[Mapping[str, Check]]:
+    if name in _ON_CHAIN:
+        return _ON_CHAIN[name]()
     return nullcontext(_PURE.get(name, {}))
