@@ -9,12 +9,13 @@ class HandClock:
     """Host time that stands still until `advance`; sleepers wake in order."""
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
-        self._time = start
+        self._start = start
+        self._time = 0.0
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
 
     def now(self) -> float:
-        return self._time
+        return self._start + self._time
 
     def monotonic(self) -> float:
         return self._time

@@ -43,7 +43,7 @@ class ScriptedNode:
     async def push(self, head: dict[str, Any]) -> None:
         """Send a newHeads notification to every subscriber."""
         params = {"subscription": "0x1", "result": head}
-        for socket in self.subscribers:
+        for socket in list(self.subscribers):
             await socket.send_json({"jsonrpc": "2.0", "method": "eth_subscription", "params": params})
 
     async def drop_subscribers(self) -> None:
@@ -83,6 +83,8 @@ class ScriptedNode:
                 await socket.send_json({"jsonrpc": "2.0", "id": 1, "result": "0x1"})
                 self.subscribers.append(socket)
                 self.subscribed.set()
+        if socket in self.subscribers:
+            self.subscribers.remove(socket)
         return socket
 
 

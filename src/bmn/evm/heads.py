@@ -5,7 +5,7 @@ A push is a hint, never a record: whoever follows reads what lies between two he
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final, NoReturn, Protocol
 
 import aiohttp
@@ -39,7 +39,7 @@ class HeadReader(Protocol):
 
 async def follow_heads(
     chain: HeadReader, *, name: str, block_time: float, sockets: Sequence[Endpoint], clock: Clock, spawner: Spawner
-) -> AsyncIterator[Head]:
+) -> AsyncGenerator[Head, None]:
     """Yield each new head of chain `name` once, at first the present one; the fastest endpoint wins.
 
     Numbers may skip, and after a reorganisation repeat or fall: compare parent hashes. A head from an endpoint that
@@ -70,12 +70,8 @@ class _Feed:
         self.inbox: asyncio.Queue[Head] = asyncio.Queue()
         self.newest = -1
         self._seen: OrderedDict[BlockHash, None] = OrderedDict()
-        self._fresh_at = clock.monotonic()
-
-    @property
-    def silence(self) -> float:
-        """Seconds since the last new head, or since the start."""
-        return self.clock.monotonic() - self._fresh_at
+        self.fresh_at = clock.monotonic()
+        """Host time of the last new head, or of the start."""
 
     def offer(self, head: Head) -> None:
         """Hand `head` on unless it was already."""
@@ -84,7 +80,7 @@ class _Feed:
         self._seen[head.hash] = None
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
-        self._fresh_at = self.clock.monotonic()
+        self.fresh_at = self.clock.monotonic()
         self.newest = head.number
         observe.head_seen(self.name, head.number, head.timestamp)
         self.inbox.put_nowait(head)
@@ -94,6 +90,7 @@ async def _poll(feed: _Feed, chain: HeadReader, block_time: float, *, has_push: 
     """Ask for the head at once, then whenever it is due: by the block time without push, else after a stall."""
     patience = STALL_BLOCKS * block_time if has_push else 0.9 * block_time
     most = _POLL_MOST if has_push else 2 * block_time
+    clock = feed.clock
     stalled = False
     while True:
         try:
@@ -102,14 +99,14 @@ async def _poll(feed: _Feed, chain: HeadReader, block_time: float, *, has_push: 
             head = None  # counted where it happened
         if head is not None:
             feed.offer(head)
-        late = feed.silence - block_time
-        await feed.clock.sleep(min(max(block_time / 8, late / 4), most))
-        while (missing := patience - feed.silence) > 0:
+        late = clock.monotonic() - feed.fresh_at - block_time
+        await clock.sleep(min(max(block_time / 8, late / 4), most))
+        while (now := clock.monotonic()) < (due := feed.fresh_at + patience):
             stalled = False
-            await feed.clock.sleep(missing)
-        if not stalled and feed.silence >= STALL_BLOCKS * block_time:
+            await clock.sleep(due - now)
+        if not stalled and now >= feed.fresh_at + STALL_BLOCKS * block_time:
             stalled = True
-            observe.heads_stalled(feed.name, feed.silence)
+            observe.heads_stalled(feed.name, now - feed.fresh_at)
 
 
 async def _listen(feed: _Feed, endpoint: Endpoint, url: str, block_time: float) -> NoReturn:
@@ -153,8 +150,9 @@ async def _subscription(feed: _Feed, url: str, patience: float) -> str:
                     message = await socket.receive(timeout=patience)
                 except TimeoutError:
                     # An idle chain is silent too: deaf is who misses what others heard.
-                    if feed.newest > newest_here:
+                    if 0 <= newest_here < feed.newest:
                         return "silent"
+                    newest_here = feed.newest
                     continue
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     return "closed"
