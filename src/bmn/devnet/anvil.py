@@ -227,6 +227,7 @@ def _start(binary: str, flags: list[str], folder: str) -> _Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=os.environ | {"HOME": folder, "NO_COLOR": "1"},
+            process_group=0,  # Ctrl-C is for us: whoever uses the chain ends first
         )
     )
 

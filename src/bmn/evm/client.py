@@ -164,7 +164,7 @@ class ChainClient(ChainReader, Protocol):
 
 
 class RpcChain:
-    """The production side of `ChainClient`."""
+    """The production side of `ChainClient`; `nodes` are its endpoints one by one, for whoever reports on them."""
 
     def __init__(self, name: str, nodes: Sequence[Node], *, quorum: int, clock: Clock, spawner: Spawner) -> None:
         """Serve chain `name` by `nodes`, in order of preference. Sends outlive the call that started them in `spawner`.
@@ -177,7 +177,7 @@ class RpcChain:
         if len({node.name for node in nodes}) != len(nodes):
             raise ConfigError("BAD_ENDPOINTS", f"{name}: two endpoints have one name")
         self.name = name
-        self._nodes = tuple(nodes)
+        self.nodes = tuple(nodes)
         self._quorum = quorum
         self._clock = clock
         self._spawner = spawner
@@ -267,8 +267,8 @@ class RpcChain:
         inbox: asyncio.Queue[Vote[T]] = asyncio.Queue()
         votes: list[Vote[T]] = []
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._vote(node, ask, inbox)) for node in self._nodes]
-            while (result := count_votes(votes, len(self._nodes), self._quorum)) is None:
+            tasks = [group.create_task(self._vote(node, ask, inbox)) for node in self.nodes]
+            while (result := count_votes(votes, len(self.nodes), self._quorum)) is None:
                 votes.append(await inbox.get())
             for task in tasks:
                 task.cancel()
@@ -284,9 +284,9 @@ class RpcChain:
         """Return the earliest and the latest head time that any endpoint reports."""
         inbox: asyncio.Queue[Vote[Head | None]] = asyncio.Queue()
         async with asyncio.TaskGroup() as group:
-            for node in self._nodes:
+            for node in self.nodes:
                 group.create_task(self._vote(node, lambda one: one.block(BlockTag.HEAD), inbox))
-        outcomes = [inbox.get_nowait().outcome for _ in self._nodes]
+        outcomes = [inbox.get_nowait().outcome for _ in self.nodes]
         times = [outcome.timestamp for outcome in outcomes if isinstance(outcome, Head)]
         if not times:
             raise ChainError(UNREACHABLE, f"{self.name}: no endpoint reports a head")
@@ -295,13 +295,13 @@ class RpcChain:
     async def send_raw(self, raw: bytes) -> SendOutcome:
         """Broadcast; the endpoints that have not answered when this returns still get the bytes."""
         inbox: asyncio.Queue[SendOutcome | ChainError] = asyncio.Queue()
-        for node in self._nodes:
+        for node in self.nodes:
             task = self._spawner.spawn(self._offer(node, raw, inbox), name=f"send:{self.name}/{node.name}")
             self._sends.add(task)
             task.add_done_callback(self._sends.discard)
         outcomes: list[SendOutcome] = []
         failures: list[ChainError] = []
-        for _ in self._nodes:
+        for _ in self.nodes:
             answer = await inbox.get()
             if isinstance(answer, ChainError):
                 failures.append(answer)
@@ -361,7 +361,7 @@ class RpcChain:
     def _in_order(self) -> list[Node]:
         now = self._clock.monotonic()
         # A resting endpoint is asked last, not never: our own caution must not stop a claim.
-        return sorted(self._nodes, key=lambda node: max(self._rests_until[node.name], now))
+        return sorted(self.nodes, key=lambda node: max(self._rests_until[node.name], now))
 
     def _failed(self, node: Node, error: ChainError) -> None:
         if error.code not in _ENDPOINT_FAULTS:
@@ -391,14 +391,15 @@ async def open_chain(
     spawner: Spawner,
     answer_within: float = 5.0,
 ) -> AsyncIterator[RpcChain]:
-    """Open a chain over HTTP endpoints, in order of preference; each request ends within `answer_within` seconds.
+    """Open a chain over HTTP endpoints, in order of preference; each attempt ends within `answer_within` seconds.
 
     Nothing is asked yet. Closing waits for broadcasts that some endpoint has not answered.
 
     Raises:
         ConfigError: the quorum does not fit the endpoints, or two have one name.
     """
-    connector = aiohttp.TCPConnector(limit_per_host=64)
+    # A claim must not wait for a TLS handshake because nothing was asked for some blocks.
+    connector = aiohttp.TCPConnector(limit_per_host=64, keepalive_timeout=60.0)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
         nodes = [
             RpcNode(

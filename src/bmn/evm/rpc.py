@@ -62,7 +62,7 @@ class RpcEndpoint:
     def __init__(
         self, session: aiohttp.ClientSession, clock: Clock, *, chain: str, name: str, url: str, answer_within: float
     ) -> None:
-        """Speak to `url` as `name` on chain `chain`; every request ends within `answer_within` seconds."""
+        """Speak to `url` as `name` on chain `chain`; an attempt ends within `answer_within` seconds, a request in two."""
         self.chain = chain
         self.name = name
         self._session = session
@@ -142,11 +142,13 @@ class RpcEndpoint:
     async def _exchange(self, method: str, request: object, decoder: msgspec.json.Decoder[_W]) -> _W:
         """POST `request` and decode the body, whatever the HTTP status: many nodes send errors with 4xx or 5xx."""
         started = self._clock.monotonic()
+        content = _encode(request)
         try:
-            async with self._session.post(
-                self._url, data=_encode(request), headers=_JSON, timeout=self._timeout, allow_redirects=False
-            ) as response:
-                body = await response.read()
+            try:
+                response, body = await self._post(content)
+            except aiohttp.ServerDisconnectedError:
+                # The server closed a connection kept open; every call of ours may be repeated.
+                response, body = await self._post(content)
         except (aiohttp.ClientError, OSError) as error:
             # `from None`: the library's texts carry the URL.
             detail = f"{self.where} {method}: {type(error).__name__}"
@@ -159,6 +161,12 @@ class RpcEndpoint:
             return decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self._refuse_body(method, response.status, body, error)
+
+    async def _post(self, content: bytes) -> tuple[aiohttp.ClientResponse, bytes]:
+        async with self._session.post(
+            self._url, data=content, headers=_JSON, timeout=self._timeout, allow_redirects=False
+        ) as response:
+            return response, await response.read()
 
     def _refuse_body(self, method: str, status: int, body: bytes, error: Exception) -> NoReturn:
         """Say what a body is that does not decode: an error for a whole batch, an HTTP error page, or rubbish."""

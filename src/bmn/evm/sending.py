@@ -31,6 +31,7 @@ _WORDS: tuple[tuple[SendStatus, tuple[str, ...]], ...] = (
             "feecap",
             "less than the minimum",
             "below the minimum",
+            "below minimum",
             "too low to replace",
             "does not exceed",
             "tip above",

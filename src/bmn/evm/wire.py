@@ -137,13 +137,16 @@ def parse_head(wire: WireHead) -> Head:
     Raises:
         BadInput: it is none.
     """
+    bloom = parse_data(wire.logs_bloom)
+    if len(bloom) != 256:
+        raise BadInput("BAD_ANSWER", f"a bloom of {len(bloom)} bytes would hide logs")
     return Head(
         number=BlockNumber(parse_quantity(wire.number)),
         hash=parse_fixed(BlockHash, wire.hash),
         parent_hash=parse_fixed(BlockHash, wire.parent_hash),
         timestamp=UnixTime(parse_quantity(wire.timestamp)),
         base_fee=Wei(parse_quantity(wire.base_fee_per_gas or "0x0")),
-        logs_bloom=parse_data(wire.logs_bloom),
+        logs_bloom=bloom,
         is_empty=wire.transactions_root == EMPTY_ROOT,
     )
 
@@ -152,7 +155,7 @@ def parse_log(wire: WireLog) -> Log:
     """Convert a log.
 
     Raises:
-        BadInput; also for a log marked as removed, which no query may answer.
+        BadInput: it is none, or marked as removed, which no query may answer.
     """
     if wire.removed:
         raise BadInput("BAD_ANSWER", "a removed log")

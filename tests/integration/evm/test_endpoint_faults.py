@@ -108,6 +108,33 @@ async def test_a_closed_port_is_unreachable(clock: HandClock) -> None:
         assert (await failure(node.balance(SOMEBODY, BlockTag.HEAD))).code == "RPC_UNREACHABLE"
 
 
+@pytest.mark.parametrize(("drops", "works"), [(0, True), (1, True), (2, False)])
+async def test_one_dropped_connection_is_repeated_a_second_is_a_failure(
+    clock: HandClock, drops: int, works: bool
+) -> None:
+    left = drops
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal left
+        await reader.readuntil(b"}")
+        if left:
+            left -= 1
+        else:
+            body = b'{"id":1,"result":"0x7a69"}'
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, aiohttp.ClientSession() as session:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        rpc = RpcEndpoint(session, clock, chain="base", name="alpha", url=url, answer_within=5.0)
+        node = RpcNode(rpc, clock, chain_id=ChainId(31337))
+        if works:
+            assert await node.chain_id() == 31337
+        else:
+            assert (await failure(node.chain_id())).code == "RPC_UNREACHABLE"
+
+
 async def test_a_url_that_is_none_is_not_echoed(clock: HandClock) -> None:
     async with aiohttp.ClientSession() as session:
         url = "http://[0123456789abcdef"
@@ -143,6 +170,7 @@ TX = TxHash(b"\x01" * 32)
         ("eth_getBlockByNumber", wire_head(8), lambda node: node.block(BlockNumber(9))),
         ("eth_getBlockByHash", wire_head(8), lambda node: node.block(BLOCK)),
         ("eth_getBlockByNumber", wire_head(8) | {"hash": "0x12"}, lambda node: node.block(BlockTag.HEAD)),
+        ("eth_getBlockByNumber", wire_head(8) | {"logsBloom": "0x00"}, lambda node: node.block(BlockTag.HEAD)),
         ("eth_getBlockByNumber", {"number": "0x8"}, lambda node: node.block(BlockTag.HEAD)),
         ("eth_getBlockByNumber", wire_head(8), lambda node: node.blocks([BlockNumber(8), BlockNumber(9)])),
         ("eth_getLogs", [LOG | {"removed": True}], lambda node: node.logs(block_hash=BLOCK)),

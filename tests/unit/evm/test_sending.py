@@ -38,6 +38,7 @@ UNDER, POOR, NO = SendStatus.UNDERPRICED, SendStatus.INSUFFICIENT_FUNDS, SendSta
         ("gas price below configured minimum gas price; is below the minimum", UNDER),
         ("transaction gas price less than the minimum: 30 gwei", UNDER),  # Polygon
         ("gas price too low to replace", UNDER),
+        ("transaction gas price below minimum: gas tip cap 0, minimum needed 25", UNDER),  # Polygon
         ("txpool is full", UNDER),  # geth: only better-paid ones enter
         ("INTERNAL_ERROR: transaction fee too low", UNDER),
         ("max priority fee per gas higher than max fee per gas", NO),
