@@ -62,7 +62,7 @@ class RpcEndpoint:
     def __init__(
         self, session: aiohttp.ClientSession, clock: Clock, *, chain: str, name: str, url: str, answer_within: float
     ) -> None:
-        """Speak to `url` as `name` on chain `chain`; an attempt ends within `answer_within` seconds, a request in two."""
+        """Speak to `url` as `name` on chain `chain`; each attempt ends within `answer_within` seconds."""
         self.chain = chain
         self.name = name
         self._session = session
