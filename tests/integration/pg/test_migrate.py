@@ -1,0 +1,69 @@
+"""The migrations runner against a real server."""
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from bmn.core.errors import ConfigError
+from bmn.pg.migrate import ENGINE, check_version, upgrade
+
+SECOND = """
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.execute("CREATE TABLE things (id bigint)")
+"""
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    (tmp_path / "0002_post_things.py").write_text(SECOND)
+    return tmp_path
+
+
+async def test_concurrent_upgrades_apply_each_revision_once(database: str) -> None:
+    applied = await asyncio.gather(*(upgrade(database, [ENGINE]) for _ in range(4)))
+    assert sorted(applied) == [[], [], [], ["0001_pre_engine"]]
+    await check_version(database, [ENGINE])
+
+
+async def test_one_history_runs_through_two_folders(database: str, elsewhere: Path) -> None:
+    assert await upgrade(database, [ENGINE, elsewhere]) == ["0001_pre_engine", "0002_post_things"]
+    await check_version(database, [ENGINE, elsewhere])
+
+
+async def test_refuses_a_database_that_knows_more_than_we_do(engine_database: str, elsewhere: Path) -> None:
+    await upgrade(engine_database, [ENGINE, elsewhere])
+    for refusing in (upgrade, check_version):
+        with pytest.raises(ConfigError, match="DATABASE_NEWER"):
+            await refusing(engine_database, [ENGINE])
+
+
+async def test_refuses_a_database_that_is_behind_or_empty(engine_database: str, database: str, elsewhere: Path) -> None:
+    with pytest.raises(ConfigError, match="DATABASE_OLDER"):
+        await check_version(engine_database, [ENGINE, elsewhere])
+    with pytest.raises(ConfigError, match="DATABASE_OLDER"):
+        await check_version(database, [ENGINE])
+
+
+async def test_a_failing_revision_leaves_the_database_as_it_was(database: str, elsewhere: Path) -> None:
+    broken = elsewhere / "0003_pre_broken.py"
+    broken.write_text(SECOND.replace("0002", "0003").replace("0001", "0002"))  # creates the same table again
+    with pytest.raises(Exception, match="already exists"):
+        await upgrade(database, [ENGINE, elsewhere])
+    connection = await asyncpg.connect(database)
+    tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    await connection.close()
+    assert tables == []
+
+
+async def test_an_unreachable_server_is_a_configuration_error_without_the_password() -> None:
+    with pytest.raises(ConfigError, match="DATABASE_UNREACHABLE") as caught:
+        await upgrade("postgresql://bmn:hunter2@127.0.0.1:1/bmn", [ENGINE])
+    assert "hunter2" not in str(caught.value)
