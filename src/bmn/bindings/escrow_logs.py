@@ -116,14 +116,14 @@ class OrderCancelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BitInvalidatorUpdated:
-    """Limit order protocol: nonces of a maker are spent, by a fill or a cancel. Topic: maker; data: two words."""
+    """Limit order protocol: the maker cancelled nonces. Topic: maker; data: two words. Fills do not say this."""
 
     maker: Address
     """Whose."""
     slot: int
     """`nonce >> 8`."""
     mask: int
-    """All spent bits of the slot after this change."""
+    """All spent bits of the slot after this change, those of filled orders included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

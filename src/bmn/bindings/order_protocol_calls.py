@@ -67,9 +67,12 @@ def build_cancel_order(maker_traits: MakerTraitsWord, order_hash: OrderHash) -> 
     return CANCEL_ORDER + encode_uint(maker_traits) + order_hash
 
 
-def build_bit_invalidator_for_order(maker: Address, slot: int) -> bytes:
-    """Ask for the spent nonces of `slot` (`nonce >> 8`)."""
-    return BIT_INVALIDATOR_FOR_ORDER + encode_address(maker) + encode_uint(slot)
+def build_bit_invalidator_for_order(maker: Address, nonce: int) -> bytes:
+    """Ask for the spent nonces of the slot that `nonce` is in.
+
+    The contract calls this argument `slot` but shifts it right by 8 itself: it must be the nonce.
+    """
+    return BIT_INVALIDATOR_FOR_ORDER + encode_address(maker) + encode_uint(nonce)
 
 
 def decode_fill(data: bytes) -> Fill:
@@ -88,7 +91,7 @@ def decode_order_hash(data: bytes) -> OrderHash:
 
 
 def decode_bit_invalidator(data: bytes) -> int:
-    """Read the answer to `bitInvalidatorForOrder`: one bit for each spent nonce of the slot."""
+    """Read the answer to `bitInvalidatorForOrder`: one bit for each spent nonce; test `MakerTraits.nonce_mask`."""
     return decode_uint_result(data)
 
 

@@ -8,7 +8,6 @@ from typing import Self
 
 from bmn.core.errors import BadInput
 from bmn.core.units import UINT256_MAX, Seconds, UnixTime
-from bmn.core.words import check_bits
 
 NOT_DEPLOYED = UnixTime(0)
 """`deployed_at` in a signed order."""
@@ -54,14 +53,13 @@ class Timelocks:
     """Block time of the escrow's creation; zero in a signed order."""
 
     def __post_init__(self) -> None:
-        for stage in Stage:
-            check_bits(stage.name.lower(), self.offset(stage), 32)
-        check_bits("deployed_at", self.deployed_at, 32)
+        fields = self._fields()
+        if min(fields) < 0 or max(fields) >> 32:
+            raise BadInput("BAD_NUMBER", f"timelocks {fields} do not fit 32 bits each")
 
     def offset(self, stage: Stage) -> Seconds:
         """Return how long after `deployed_at` the stage opens."""
-        value: Seconds = getattr(self, stage.name.lower())
-        return value
+        return Seconds(self._fields()[7 - stage])
 
     def opens_at(self, stage: Stage) -> UnixTime:
         """Return the chain time from which `stage` is open; may exceed 32 bits, as on chain."""
@@ -75,8 +73,20 @@ class Timelocks:
         """Return the same offsets for an escrow made at `at`; as on chain, bits of `at` above the 32nd are lost."""
         return replace(self, deployed_at=UnixTime(at & 0xFFFF_FFFF))
 
+    def _fields(self) -> tuple[int, int, int, int, int, int, int, int]:
+        """In the order of the word, most significant first."""
+        return (
+            self.deployed_at,
+            self.dst_cancellation,
+            self.dst_public_withdrawal,
+            self.dst_withdrawal,
+            self.src_public_cancellation,
+            self.src_cancellation,
+            self.src_public_withdrawal,
+            self.src_withdrawal,
+        )
 
-# Most significant first: deployed_at, then the stages from the last to the first.
+
 _LAYOUT = struct.Struct(">8I")
 
 
@@ -85,9 +95,7 @@ def pack_timelocks(timelocks: Timelocks) -> int:
 
     Source: TimelocksLib of the escrow contracts.
     """
-    return int.from_bytes(
-        _LAYOUT.pack(timelocks.deployed_at, *(timelocks.offset(stage) for stage in reversed(Stage))), "big"
-    )
+    return int.from_bytes(_LAYOUT.pack(*timelocks._fields()), "big")
 
 
 def unpack_timelocks(word: int) -> Timelocks:
