@@ -14,11 +14,28 @@ import { TokenLib } from "./libraries/TokenLib.sol";
 import { Address } from "./types/Address.sol";
 import { Immutables } from "./types/Immutables.sol";
 import { Order } from "./types/Order.sol";
-import { Stage } from "./types/Timelocks.sol";
+import { Stage, Timelocks } from "./types/Timelocks.sol";
 
 /// @title Creates the escrows of one chain.
 /// @dev Its own constructor creates both implementations, because an implementation trusts its creator for ever.
 contract EscrowFactory is IEscrowFactory, OrderAuction, PartialFills, ResolverGate {
+    /// @dev The words of `SrcEscrowCreated` in a row; the first eight are the immutables.
+    struct SrcCreation {
+        bytes32 orderHash;
+        bytes32 hashlock;
+        Address maker;
+        Address taker;
+        Address token;
+        uint256 amount;
+        uint256 safetyDeposit;
+        Timelocks timelocks;
+        Address receiver;
+        uint256 dstAmount;
+        Address dstToken;
+        uint256 dstSafetyDeposit;
+        uint256 dstChainId;
+    }
+
     uint256 private constant EXTRA_DATA_SIZE = 160;
     uint256 private constant TARGET_SIZE = 20;
     uint256 private constant ALLOW_MULTIPLE_FILLS = 1 << 254;
@@ -108,13 +125,12 @@ contract EscrowFactory is IEscrowFactory, OrderAuction, PartialFills, ResolverGa
         if (token == address(0)) value += dstImmutables.amount;
         if (msg.value != value) revert InsufficientEscrowBalance();
 
-        Immutables memory immutables = dstImmutables;
-        immutables.timelocks = immutables.timelocks.setDeployedAt(block.timestamp);
-        if (immutables.timelocks.get(Stage.DstCancellation) > srcCancellationTimestamp) revert InvalidCreationTime();
+        Timelocks timelocks = dstImmutables.timelocks.setDeployedAt(block.timestamp);
+        if (timelocks.get(Stage.DstCancellation) > srcCancellationTimestamp) revert InvalidCreationTime();
 
-        address escrow = CloneLib.deploy(ESCROW_DST_IMPLEMENTATION, immutables.hashMem(), value);
-        if (token != address(0)) TokenLib.transferFrom(token, msg.sender, escrow, immutables.amount);
-        emit DstEscrowCreated(escrow, immutables.hashlock, immutables.taker);
+        address escrow = CloneLib.deploy(ESCROW_DST_IMPLEMENTATION, dstImmutables.hashWith(timelocks), value);
+        if (token != address(0)) TokenLib.transferFrom(token, msg.sender, escrow, dstImmutables.amount);
+        emit DstEscrowCreated(escrow, dstImmutables.hashlock, dstImmutables.taker);
     }
 
     /// @inheritdoc IEscrowFactory
@@ -136,32 +152,37 @@ contract EscrowFactory is IEscrowFactory, OrderAuction, PartialFills, ResolverGa
         uint256 makingAmount,
         uint256 takingAmount
     ) private {
-        Immutables memory immutables = Immutables({
-            orderHash: orderHash,
-            hashlock: hashlock,
-            maker: order.maker,
-            taker: Address.wrap(uint160(taker)),
-            token: order.makerAsset,
-            amount: makingAmount,
-            safetyDeposit: args.deposits >> 128,
-            timelocks: args.timelocks.setDeployedAt(block.timestamp)
-        });
-        emit SrcEscrowCreated(
-            immutables,
-            DstImmutablesComplement({
-                maker: order.receiver.get() == address(0) ? order.maker : order.receiver,
-                amount: takingAmount,
-                token: args.dstToken,
-                safetyDeposit: uint128(args.deposits),
-                chainId: args.dstChainId
+        uint256 safetyDeposit = args.deposits >> 128;
+        bytes32 salt = _announce(
+            SrcCreation({
+                orderHash: orderHash,
+                hashlock: hashlock,
+                maker: order.maker,
+                taker: Address.wrap(uint160(taker)),
+                token: order.makerAsset,
+                amount: makingAmount,
+                safetyDeposit: safetyDeposit,
+                timelocks: args.timelocks.setDeployedAt(block.timestamp),
+                receiver: order.receiver.get() == address(0) ? order.maker : order.receiver,
+                dstAmount: takingAmount,
+                dstToken: args.dstToken,
+                dstSafetyDeposit: uint128(args.deposits),
+                dstChainId: args.dstChainId
             })
         );
+        address escrow = CloneLib.deploy(ESCROW_SRC_IMPLEMENTATION, salt, 0);
+        if (escrow.balance < safetyDeposit || TokenLib.balanceOf(order.makerAsset.get(), escrow) < makingAmount) {
+            revert InsufficientEscrowBalance();
+        }
+    }
 
-        address escrow = CloneLib.deploy(ESCROW_SRC_IMPLEMENTATION, immutables.hashMem(), 0);
-        if (
-            escrow.balance < immutables.safetyDeposit
-                || TokenLib.balanceOf(order.makerAsset.get(), escrow) < makingAmount
-        ) revert InsufficientEscrowBalance();
+    /// @dev Emit `SrcEscrowCreated` and hash the immutables, both from the same words.
+    function _announce(SrcCreation memory creation) private returns (bytes32 salt) {
+        bytes32 topic = SrcEscrowCreated.selector;
+        assembly ("memory-safe") {
+            log1(creation, 0x1a0, topic)
+            salt := keccak256(creation, 0x100)
+        }
     }
 
     function _partHashlock(

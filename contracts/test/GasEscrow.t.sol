@@ -122,8 +122,7 @@ contract GasEscrowTest is GasMeter {
         if (name == keccak256("cancel")) return abi.encodeCall(IEscrow.cancel, (i));
         if (name == keccak256("publicCancel")) return abi.encodeCall(IEscrowSrc.publicCancel, (i));
         return abi.encodeCall(
-            IEscrow.rescueFunds,
-            (i.token.get(), i.token.get() == address(0) ? i.amount + i.safetyDeposit : i.amount, i)
+            IEscrow.rescueFunds, (i.token.get(), i.token.get() == address(0) ? i.amount + i.safetyDeposit : i.amount, i)
         );
     }
 }

@@ -78,9 +78,7 @@ contract GasFactoryTest is GasMeter {
         Fill memory first = partOf(tree, extension, MAKING / 4, 0, TAKER);
         _measureFill(MULTI, "first fill (secret 0, one quarter)", first);
         uint256 afterFirst = vm.snapshotState();
-        _measureFill(
-            MULTI, "second fill (secret 1, one quarter)", partOf(tree, extension, MAKING / 4, 1, TAKER)
-        );
+        _measureFill(MULTI, "second fill (secret 1, one quarter)", partOf(tree, extension, MAKING / 4, 1, TAKER));
         vm.revertToState(afterFirst);
         _measureFill(
             MULTI,

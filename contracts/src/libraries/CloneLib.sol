@@ -32,10 +32,11 @@ library CloneLib {
     function addressOf(bytes32 salt, bytes32 cloneHash, address deployer) internal pure returns (address clone) {
         assembly ("memory-safe") {
             let buffer := mload(0x40)
-            mstore(buffer, or(shl(0x58, deployer), shl(0xf8, 0xff)))
-            mstore(add(buffer, 0x15), salt)
-            mstore(add(buffer, 0x35), cloneHash)
-            clone := shr(0x60, shl(0x60, keccak256(buffer, 0x55)))
+            mstore(buffer, deployer)
+            mstore8(add(buffer, 0x0b), 0xff)
+            mstore(add(buffer, 0x20), salt)
+            mstore(add(buffer, 0x40), cloneHash)
+            clone := and(keccak256(add(buffer, 0x0b), 0x55), 0xffffffffffffffffffffffffffffffffffffffff)
         }
     }
 }

@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 /// @title Moves ERC-20 tokens and native coin; copies nothing a token returns beyond one word.
 /// @dev A token call counts as done if it succeeded and returned either true, or nothing from an address with code.
+/// Calldata is written last word first, so that each store clears the unclean high bytes of the address after it.
 library TokenLib {
     error SafeTransferFailed();
     error SafeTransferFromFailed();
@@ -45,11 +46,11 @@ library TokenLib {
         bool ok;
         assembly ("memory-safe") {
             let buffer := mload(0x40)
-            mstore(buffer, shl(0xe0, TRANSFER_FROM))
-            mstore(add(buffer, 0x04), shr(0x60, shl(0x60, from)))
-            mstore(add(buffer, 0x24), shr(0x60, shl(0x60, to)))
-            mstore(add(buffer, 0x44), amount)
-            ok := call(gas(), token, 0, buffer, 0x64, 0x00, 0x20)
+            mstore(add(buffer, 0x60), amount)
+            mstore(add(buffer, 0x40), to)
+            mstore(add(buffer, 0x2c), shl(0x60, from))
+            mstore(add(buffer, 0x0c), shl(0x60, TRANSFER_FROM))
+            ok := call(gas(), token, 0, add(buffer, 0x1c), 0x64, 0x00, 0x20)
             if ok {
                 switch returndatasize()
                 case 0 { ok := iszero(iszero(extcodesize(token))) }
@@ -62,9 +63,9 @@ library TokenLib {
     /// @notice Balance of `owner`; zero if the token does not answer with a word.
     function balanceOf(address token, address owner) internal view returns (uint256 amount) {
         assembly ("memory-safe") {
-            mstore(0x00, shl(0xe0, BALANCE_OF))
-            mstore(0x04, shr(0x60, shl(0x60, owner)))
-            let ok := staticcall(gas(), token, 0x00, 0x24, 0x00, 0x20)
+            mstore(0x14, owner)
+            mstore(0x00, shl(0x60, BALANCE_OF))
+            let ok := staticcall(gas(), token, 0x10, 0x24, 0x00, 0x20)
             amount := mul(mload(0x00), and(ok, gt(returndatasize(), 0x1f)))
         }
     }
@@ -73,10 +74,10 @@ library TokenLib {
     function allowance(address token, address owner, address spender) internal view returns (uint256 amount) {
         assembly ("memory-safe") {
             let buffer := mload(0x40)
-            mstore(buffer, shl(0xe0, ALLOWANCE))
-            mstore(add(buffer, 0x04), shr(0x60, shl(0x60, owner)))
-            mstore(add(buffer, 0x24), shr(0x60, shl(0x60, spender)))
-            let ok := staticcall(gas(), token, buffer, 0x44, 0x00, 0x20)
+            mstore(add(buffer, 0x40), spender)
+            mstore(add(buffer, 0x2c), shl(0x60, owner))
+            mstore(add(buffer, 0x0c), shl(0x60, ALLOWANCE))
+            let ok := staticcall(gas(), token, add(buffer, 0x1c), 0x44, 0x00, 0x20)
             amount := or(mload(0x00), sub(and(ok, gt(returndatasize(), 0x1f)), 1))
         }
     }
@@ -84,10 +85,10 @@ library TokenLib {
     function _callTwoWords(address token, uint256 selector, address who, uint256 amount) private returns (bool ok) {
         assembly ("memory-safe") {
             let buffer := mload(0x40)
-            mstore(buffer, shl(0xe0, selector))
-            mstore(add(buffer, 0x04), shr(0x60, shl(0x60, who)))
-            mstore(add(buffer, 0x24), amount)
-            ok := call(gas(), token, 0, buffer, 0x44, 0x00, 0x20)
+            mstore(add(buffer, 0x34), amount)
+            mstore(add(buffer, 0x14), who)
+            mstore(buffer, shl(0x60, selector))
+            ok := call(gas(), token, 0, add(buffer, 0x10), 0x44, 0x00, 0x20)
             if ok {
                 switch returndatasize()
                 case 0 { ok := iszero(iszero(extcodesize(token))) }

@@ -30,6 +30,16 @@ library ImmutablesLib {
         }
     }
 
+    /// @notice As `hash`, with `timelocks` in place of the last word.
+    function hashWith(Immutables calldata i, Timelocks timelocks) internal pure returns (bytes32 digest) {
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            calldatacopy(buffer, i, SIZE)
+            mstore(add(buffer, 0xe0), timelocks)
+            digest := keccak256(buffer, SIZE)
+        }
+    }
+
     /// @notice As `hash`, for a copy in memory.
     function hashMem(Immutables memory i) internal pure returns (bytes32 digest) {
         assembly ("memory-safe") {

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import { EscrowFactory } from "../../src/EscrowFactory.sol";
-import { NoopToken } from "../../src/NoopToken.sol";
 import { IEscrowFactory } from "../../src/interfaces/IEscrowFactory.sol";
 import { Address } from "../../src/types/Address.sol";
 import { Immutables } from "../../src/types/Immutables.sol";
 import { Timelocks } from "../../src/types/Timelocks.sol";
-import { PlainToken } from "../tokens/PlainToken.sol";
+import { IPlainToken } from "./IPlainToken.sol";
 import { Test } from "forge-std/Test.sol";
 
 /// @title One chain with our factory, tokens and people, and builders of escrow parameters.
@@ -36,16 +34,16 @@ abstract contract Fixture is Test {
     uint256 internal immutable MAKER_KEY = uint256(keccak256("maker"));
     address internal immutable MAKER = vm.addr(MAKER_KEY);
 
-    PlainToken internal token;
-    PlainToken internal accessToken;
-    NoopToken internal noop;
-    EscrowFactory internal factory;
+    IPlainToken internal token;
+    IPlainToken internal accessToken;
+    address internal noop;
+    IEscrowFactory internal factory;
 
     function setUp() public virtual {
         vm.warp(START);
-        token = new PlainToken();
-        accessToken = new PlainToken();
-        noop = new NoopToken();
+        token = IPlainToken(vm.deployCode("PlainToken.sol:PlainToken"));
+        accessToken = IPlainToken(vm.deployCode("PlainToken.sol:PlainToken"));
+        noop = vm.deployCode("NoopToken.sol:NoopToken");
         accessToken.mint(HOLDER, 1);
         factory = newFactory(lop());
     }
@@ -55,10 +53,10 @@ abstract contract Fixture is Test {
         return LOP;
     }
 
-    function newFactory(address orderProtocol) internal returns (EscrowFactory) {
-        return new EscrowFactory(
-            orderProtocol, address(0), address(accessToken), address(0), RESCUE_DELAY, RESCUE_DELAY
-        );
+    function newFactory(address orderProtocol) internal returns (IEscrowFactory) {
+        bytes memory args =
+            abi.encode(orderProtocol, address(0), address(accessToken), address(0), RESCUE_DELAY, RESCUE_DELAY);
+        return IEscrowFactory(vm.deployCode("EscrowFactory.sol:EscrowFactory", args));
     }
 
     function offsets() internal pure returns (uint256) {
@@ -98,10 +96,7 @@ abstract contract Fixture is Test {
     }
 
     /// @dev Create the destination escrow from `funder`, who is given what it takes.
-    function createDst(Immutables memory i, address funder)
-        internal
-        returns (address escrow, Immutables memory made)
-    {
+    function createDst(Immutables memory i, address funder) internal returns (address escrow, Immutables memory made) {
         made = born(i);
         escrow = factory.addressOfEscrowDst(made);
         if (i.token.get() == address(token)) {

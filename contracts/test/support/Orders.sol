@@ -81,7 +81,7 @@ abstract contract Orders is Fixture {
             maker: word(MAKER),
             receiver: word(address(0)),
             makerAsset: word(address(token)),
-            takerAsset: word(address(noop)),
+            takerAsset: word(noop),
             makingAmount: MAKING,
             takingAmount: TAKING,
             makerTraits: traits

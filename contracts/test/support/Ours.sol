@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import { Resolver } from "../../src/Resolver.sol";
+import { IResolver } from "../../src/interfaces/IResolver.sol";
 import { Immutables } from "../../src/types/Immutables.sol";
 import { Orders } from "./Orders.sol";
 
@@ -14,11 +14,12 @@ abstract contract Ours is Orders {
     address internal immutable OPERATOR = makeAddr("operator");
     address internal immutable TREASURY = makeAddr("treasury");
 
-    Resolver internal resolver;
+    IResolver internal resolver;
 
     function setUp() public virtual override {
         super.setUp();
-        resolver = new Resolver(lop(), address(factory), OWNER, TREASURY);
+        bytes memory args = abi.encode(lop(), address(factory), OWNER, TREASURY);
+        resolver = IResolver(payable(vm.deployCode("Resolver.sol:Resolver", args)));
         vm.startPrank(OWNER);
         resolver.setOperator(OPERATOR, true);
         resolver.setLimit(address(0), uint128(FLOAT), 0);
