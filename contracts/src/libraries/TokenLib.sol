@@ -10,11 +10,12 @@ library TokenLib {
     error ApproveFailed();
     error NativeTokenSendingFailure();
 
-    uint256 private constant TRANSFER = 0xa9059cbb; // transfer(address,uint256)
-    uint256 private constant TRANSFER_FROM = 0x23b872dd; // transferFrom(address,address,uint256)
-    uint256 private constant APPROVE = 0x095ea7b3; // approve(address,uint256)
-    uint256 private constant BALANCE_OF = 0x70a08231; // balanceOf(address)
-    uint256 private constant ALLOWANCE = 0xdd62ed3e; // allowance(address,address)
+    // Selectors, moved in front of the twelve empty bytes of the address that follows.
+    uint256 private constant TRANSFER = 0xa9059cbb000000000000000000000000; // transfer(address,uint256)
+    uint256 private constant TRANSFER_FROM = 0x23b872dd000000000000000000000000; // transferFrom(address,address,uint256)
+    uint256 private constant APPROVE = 0x095ea7b3000000000000000000000000; // approve(address,uint256)
+    uint256 private constant BALANCE_OF = 0x70a08231000000000000000000000000; // balanceOf(address)
+    uint256 private constant ALLOWANCE = 0xdd62ed3e000000000000000000000000; // allowance(address,address)
 
     /// @notice Send `amount` of `token`; the zero address is native coin.
     function send(address token, address to, uint256 amount) internal {
@@ -49,7 +50,7 @@ library TokenLib {
             mstore(add(buffer, 0x60), amount)
             mstore(add(buffer, 0x40), to)
             mstore(add(buffer, 0x2c), shl(0x60, from))
-            mstore(add(buffer, 0x0c), shl(0x60, TRANSFER_FROM))
+            mstore(add(buffer, 0x0c), TRANSFER_FROM)
             ok := call(gas(), token, 0, add(buffer, 0x1c), 0x64, 0x00, 0x20)
             if ok {
                 switch returndatasize()
@@ -64,7 +65,7 @@ library TokenLib {
     function balanceOf(address token, address owner) internal view returns (uint256 amount) {
         assembly ("memory-safe") {
             mstore(0x14, owner)
-            mstore(0x00, shl(0x60, BALANCE_OF))
+            mstore(0x00, BALANCE_OF)
             let ok := staticcall(gas(), token, 0x10, 0x24, 0x00, 0x20)
             amount := mul(mload(0x00), and(ok, gt(returndatasize(), 0x1f)))
         }
@@ -76,7 +77,7 @@ library TokenLib {
             let buffer := mload(0x40)
             mstore(add(buffer, 0x40), spender)
             mstore(add(buffer, 0x2c), shl(0x60, owner))
-            mstore(add(buffer, 0x0c), shl(0x60, ALLOWANCE))
+            mstore(add(buffer, 0x0c), ALLOWANCE)
             let ok := staticcall(gas(), token, add(buffer, 0x1c), 0x44, 0x00, 0x20)
             amount := or(mload(0x00), sub(and(ok, gt(returndatasize(), 0x1f)), 1))
         }
@@ -87,7 +88,7 @@ library TokenLib {
             let buffer := mload(0x40)
             mstore(add(buffer, 0x34), amount)
             mstore(add(buffer, 0x14), who)
-            mstore(buffer, shl(0x60, selector))
+            mstore(buffer, selector)
             ok := call(gas(), token, 0, add(buffer, 0x10), 0x44, 0x00, 0x20)
             if ok {
                 switch returndatasize()
