@@ -1,0 +1,390 @@
+"""The decision: from facts, chain times and policy to a state and the transactions wanted now.
+
+Pure and total: same facts, same answer. Restart, duplicate, gap and reorg are the ordinary path.
+Windows are open at their start second and closed at their end second.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from bmn.core.errors import InvariantViolation
+from bmn.core.facts import (
+    ChainTime,
+    ChainTimes,
+    Ending,
+    EscrowFacts,
+    Facts,
+    IntentState,
+    LockRecord,
+    Refusal,
+    SecretState,
+)
+from bmn.core.margins import Margins
+from bmn.core.timelocks import Stage
+from bmn.core.units import Seconds, UnixTime
+
+
+class State(Enum):
+    """Where a swap stands; derived from facts, stored only as an index."""
+
+    ACCEPTED = "ACCEPTED"
+    FILLING = "FILLING"
+    SRC_LIVE = "SRC_LIVE"
+    LOCKING = "LOCKING"
+    DST_LIVE = "DST_LIVE"
+    AWAIT_SECRET = "AWAIT_SECRET"  # noqa: S105 - a state, not a password
+    SECRET_PRIVATE = "SECRET_PRIVATE"  # noqa: S105 - same
+    SECRET_PUBLIC = "SECRET_PUBLIC"  # noqa: S105 - same
+    CLAIMED = "CLAIMED"
+    ABORT = "ABORT"
+    UNWIND = "UNWIND"
+    SRC_GONE = "SRC_GONE"
+    OWED = "OWED"
+    STRANDED = "STRANDED"
+    SETTLED = "SETTLED"
+    REFUNDED = "REFUNDED"
+    ORDER_GONE = "ORDER_GONE"
+    EXPIRED = "EXPIRED"
+    LOSS = "LOSS"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing is left to do."""
+        return self in _TERMINAL
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether only a person can move it on."""
+        return self in {State.OWED, State.STRANDED, State.LOSS}
+
+
+_TERMINAL = frozenset({State.SETTLED, State.REFUNDED, State.ORDER_GONE, State.EXPIRED, State.LOSS})
+
+
+class Action(Enum):
+    """A transaction we may want; with the hashlock it is the natural key of an intent."""
+
+    FILL = "fill"
+    LOCK = "lock"
+    PAY = "pay"
+    """`Resolver.withdrawDst`: the maker is paid."""
+    CLAIM = "claim"
+    """`Resolver.withdrawSrc`: we are paid."""
+    CANCEL_DST = "cancel_dst"
+    CANCEL_SRC = "cancel_src"
+
+    @property
+    def bears_secret(self) -> bool:
+        """Whether its calldata carries the secret."""
+        return self in {Action.PAY, Action.CLAIM}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the operator decided, for one pair of chains."""
+
+    margins: Margins
+    accepting: bool
+    """False while paused: no new fills and locks. Everything else goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is to be recorded."""
+
+    state: State
+    actions: tuple[Action, ...]
+    """Wanted now, most urgent first. A recorded intent that is not wanted any more is retired."""
+    reason: str
+    """The rule that made it, as a stable code."""
+    wake_src: UnixTime | None = None
+    """Look again when the source chain reaches this time."""
+    wake_dst: UnixTime | None = None
+    """Look again when the destination chain reaches this time."""
+    reveal_until: UnixTime | None = None
+    """While not None and the destination chain is before it, a secret handed over is taken."""
+
+
+def decide(facts: Facts, now: ChainTimes, policy: Policy) -> Decision:
+    """Return the state of the swap and what to do now.
+
+    Raises:
+        InvariantViolation: the facts cannot all be true.
+    """
+    match (facts.src, facts.dst):
+        case (None, None):
+            return _before_fill(facts, now, policy)
+        case (None, dst) if dst is not None:
+            return _source_gone(facts, dst, now.dst)
+        case (src, None) if src is not None:
+            return _before_lock(facts, src, now, policy)
+        case (src, dst) if src is not None and dst is not None:
+            return _both_live(facts, src, dst, now, policy.margins)
+    raise InvariantViolation("FACTS_CONTRADICT", "no rule matches the escrows of this swap")
+
+
+def earliest_lock_end(lock_at: UnixTime, src: EscrowFacts) -> UnixTime:
+    """Return `T_dstCancellation` of a destination escrow created at `lock_at`."""
+    return UnixTime(lock_at + src.immutables.timelocks.offset(Stage.DST_CANCELLATION))
+
+
+def lock_deadline(src: EscrowFacts, margins: Margins) -> UnixTime:
+    """Return the last destination time at which a lock still leaves the required margin (`t_create`)."""
+    offset = src.immutables.timelocks.offset(Stage.DST_CANCELLATION)
+    return UnixTime(src.opens_at(Stage.SRC_CANCELLATION) - margins.required - offset)
+
+
+def _before_fill(facts: Facts, now: ChainTimes, policy: Policy) -> Decision:
+    fill = facts.intents.fill
+    if fill in {IntentState.MINED, IntentState.DONE}:
+        return Decision(state=State.FILLING, actions=(Action.FILL,), reason="FILL_MINED_NOT_INDEXED")
+    if fill is IntentState.DEAD:
+        return Decision(state=State.ORDER_GONE, actions=(), reason="FILL_FAILED")
+    end = _why_never_fill(facts, now.src, policy.margins)
+    if end is not None:
+        # A fill already sent is taken back at its nonce before the swap may end.
+        state = State.FILLING if fill.can_land else end
+        return Decision(state=state, actions=(), reason=end.value)
+    if fill.can_land:
+        return Decision(state=State.FILLING, actions=(Action.FILL,), reason="FILL_SENT")
+    if not policy.accepting:
+        return Decision(state=State.ACCEPTED, actions=(), reason="PAUSED")
+    if not _both_fresh(now, policy.margins):
+        return Decision(state=State.ACCEPTED, actions=(), reason="CHAIN_STALE")
+    return Decision(state=State.FILLING, actions=(Action.FILL,), reason="FILL")
+
+
+def _why_never_fill(facts: Facts, now: ChainTime, margins: Margins) -> State | None:
+    if facts.order.gone or facts.secret is not SecretState.UNKNOWN:
+        return State.ORDER_GONE
+    expires = facts.order.expires_at
+    return State.EXPIRED if expires and now.latest + margins.src.inclusion > expires else None
+
+
+def _before_lock(facts: Facts, src: EscrowFacts, now: ChainTimes, policy: Policy) -> Decision:
+    if src.ended is not None:
+        return _source_ended_without_lock(facts, src)
+    if facts.lock_record is LockRecord.SET or facts.intents.lock in {IntentState.MINED, IntentState.DONE}:
+        return Decision(state=State.LOCKING, actions=(Action.LOCK,), reason="LOCK_MINED_NOT_INDEXED")
+    refusal = _why_not_lock(facts, src, now, policy)
+    if refusal is None:
+        return Decision(state=State.LOCKING, actions=(Action.LOCK,), reason="LOCK", wake_dst=_lock_end(src, policy))
+    if refusal in _WAIT_REASONS:
+        # A lock already sent stays wanted through doubt that passes: its own deadline bounds it on chain.
+        kept = (Action.LOCK,) if facts.intents.lock.can_land and refusal != "SRC_NOT_FINAL" else ()
+        state = State.LOCKING if kept else State.SRC_LIVE
+        return Decision(state=state, actions=kept, reason=refusal, wake_dst=_lock_end(src, policy))
+    return _abort(facts, src, now.src, refusal)
+
+
+_WAIT_REASONS = frozenset({"SRC_NOT_FINAL", "PAUSED", "CHAIN_STALE"})
+
+
+def _lock_end(src: EscrowFacts, policy: Policy) -> UnixTime:
+    return UnixTime(lock_deadline(src, policy.margins) + 1)
+
+
+def _why_not_lock(facts: Facts, src: EscrowFacts, now: ChainTimes, policy: Policy) -> str | None:
+    """Money rule 2. Return None when every condition holds, else the code of the first that does not."""
+    margins = policy.margins
+    if facts.refusal is not None:
+        return facts.refusal.value
+    if facts.secret is not SecretState.UNKNOWN:
+        return "SECRET_KNOWN_BEFORE_LOCK"
+    if facts.intents.lock is IntentState.DEAD:
+        return "LOCK_FAILED"
+    included = UnixTime(now.dst.latest + margins.dst.inclusion)
+    window_end = max(earliest_lock_end(included, src), src.opens_at(Stage.SRC_WITHDRAWAL))
+    if src.opens_at(Stage.SRC_CANCELLATION) - window_end < margins.required:
+        return "MARGIN_TOO_THIN"
+    if now.src.latest >= src.opens_at(Stage.SRC_CANCELLATION) - margins.required:
+        return "TOO_LATE_TO_LOCK"
+    if not src.created.final:
+        return "SRC_NOT_FINAL"
+    if not policy.accepting:
+        return "PAUSED"
+    if not _both_fresh(now, margins):
+        return "CHAIN_STALE"
+    return None
+
+
+def _both_fresh(now: ChainTimes, margins: Margins) -> bool:
+    return now.src.fresh and now.dst.fresh and abs(now.src.latest - now.dst.latest) <= margins.skew
+
+
+def _source_ended_without_lock(facts: Facts, src: EscrowFacts) -> Decision:
+    assert src.ended is not None
+    if src.ended.how is not Ending.CANCELLED:
+        return Decision(state=State.OWED, actions=(), reason="CLAIMED_WITHOUT_DESTINATION")
+    if facts.lock_record is LockRecord.SET or facts.intents.lock.can_land:
+        return Decision(state=State.ABORT, actions=(), reason="SRC_CANCELLED_LOCK_RETIRING")
+    if not src.ended.seen.final:
+        return Decision(state=State.ABORT, actions=(Action.CANCEL_SRC,), reason="SRC_CANCEL_NOT_FINAL")
+    return Decision(state=State.REFUNDED, actions=(), reason="SRC_CANCELLED")
+
+
+def _abort(facts: Facts, src: EscrowFacts, now: ChainTime, reason: str) -> Decision:
+    """Nothing of ours is locked: give the maker his tokens back as soon as nothing of ours can be locked any more."""
+    cancel_at = src.opens_at(Stage.SRC_CANCELLATION)
+    no_lock = facts.lock_record is LockRecord.EMPTY_FINAL and not facts.intents.lock.can_land
+    if no_lock and now.earliest >= cancel_at:
+        return Decision(state=State.ABORT, actions=(Action.CANCEL_SRC,), reason=reason)
+    return Decision(state=State.ABORT, actions=(), reason=reason, wake_src=cancel_at)
+
+
+def _source_gone(facts: Facts, dst: EscrowFacts, now: ChainTime) -> Decision:
+    """A reorg took our fill after our lock: the same fill may land again, else the destination is taken back."""
+    if dst.ended is None and now.earliest >= dst.opens_at(Stage.DST_CANCELLATION):
+        return Decision(state=State.SRC_GONE, actions=(Action.CANCEL_DST, Action.FILL), reason="SRC_GONE_UNWIND")
+    if dst.ended is None:
+        return Decision(
+            state=State.SRC_GONE,
+            actions=(Action.FILL,),
+            reason="SRC_GONE_REFILL",
+            wake_dst=dst.opens_at(Stage.DST_CANCELLATION),
+        )
+    if dst.ended.how is Ending.WITHDRAWN:
+        return Decision(state=State.SRC_GONE, actions=(Action.FILL,), reason="SRC_GONE_DST_PAID")
+    if dst.ended.seen.final and not facts.intents.fill.can_land:
+        return Decision(state=State.REFUNDED, actions=(), reason="SRC_GONE_DST_REFUNDED")
+    return Decision(state=State.SRC_GONE, actions=(Action.CANCEL_DST,), reason="SRC_GONE_DST_REFUNDED")
+
+
+def _both_live(facts: Facts, src: EscrowFacts, dst: EscrowFacts, now: ChainTimes, margins: Margins) -> Decision:
+    if src.ended is not None and src.ended.how is Ending.RESCUED:
+        return Decision(state=State.STRANDED, actions=(), reason="SRC_RESCUED")
+    if dst.ended is None:
+        return _destination_open(facts, src, dst, now, margins)
+    match dst.ended.how:
+        case Ending.WITHDRAWN:
+            return _destination_paid(src, dst, now, margins)
+        case Ending.CANCELLED | Ending.RESCUED:
+            return _destination_refunded(src, dst, now.src)
+    raise InvariantViolation("FACTS_CONTRADICT", "no rule matches how the destination ended")
+
+
+def _destination_open(facts: Facts, src: EscrowFacts, dst: EscrowFacts, now: ChainTimes, margins: Margins) -> Decision:
+    src_ended = None if src.ended is None else src.ended.how
+    cancel_at = dst.opens_at(Stage.DST_CANCELLATION)
+    if now.dst.earliest >= cancel_at:
+        return _destination_overdue(facts, claimed=src_ended is Ending.WITHDRAWN)
+    if src_ended is Ending.CANCELLED:
+        return Decision(state=State.UNWIND, actions=(), reason="SRC_CANCELLED_DST_OPEN", wake_dst=cancel_at)
+    if now.dst.latest >= cancel_at:
+        return Decision(state=State.UNWIND, actions=_kept_pay(facts), reason="DST_WINDOW_IN_DOUBT", wake_dst=cancel_at)
+    if facts.secret is SecretState.UNKNOWN:
+        return _await_secret(src, dst, now, margins)
+    return _secret_known(facts, src, dst, now, margins)
+
+
+def _kept_pay(facts: Facts) -> tuple[Action, ...]:
+    """A payout already sent stays: one endpoint thinks it is still in time."""
+    return (Action.PAY,) if facts.intents.pay.can_land else ()
+
+
+def _destination_overdue(facts: Facts, *, claimed: bool) -> Decision:
+    if claimed:
+        return Decision(state=State.OWED, actions=(), reason="CLAIMED_NOT_PAID")
+    if facts.intents.claim in {IntentState.MINED, IntentState.DONE} or facts.intents.claim.can_land:
+        # The claim must be off the table for good before the destination is taken back (rule 5).
+        return Decision(state=State.UNWIND, actions=(), reason="CLAIM_RETIRING")
+    if facts.intents.pay.can_land:
+        # Mined late it reverts and prints the secret; its nonce is taken back first.
+        return Decision(state=State.UNWIND, actions=(), reason="PAY_RETIRING")
+    return Decision(state=State.UNWIND, actions=(Action.CANCEL_DST,), reason="DST_CANCEL")
+
+
+def _await_secret(src: EscrowFacts, dst: EscrowFacts, now: ChainTimes, margins: Margins) -> Decision:
+    cancel_at = dst.opens_at(Stage.DST_CANCELLATION)
+    if not (dst.created.final and src.created.final):
+        return Decision(state=State.DST_LIVE, actions=(), reason="DST_NOT_FINAL", wake_dst=cancel_at)
+    gap = src.opens_at(Stage.SRC_CANCELLATION) - max(cancel_at, src.opens_at(Stage.SRC_WITHDRAWAL))
+    if gap < margins.required:
+        # Only a reorg of the source after our lock brings us here: act on a reveal, never invite one.
+        return Decision(state=State.AWAIT_SECRET, actions=(), reason="MARGIN_LOST", wake_dst=cancel_at)
+    until = UnixTime(cancel_at - margins.pay_budget)
+    return Decision(
+        state=State.AWAIT_SECRET,
+        actions=(),
+        reason="AWAIT_SECRET" if now.dst.latest < until else "TOO_LATE_TO_INVITE",
+        wake_dst=cancel_at,
+        reveal_until=until,
+    )
+
+
+def _secret_known(facts: Facts, src: EscrowFacts, dst: EscrowFacts, now: ChainTimes, margins: Margins) -> Decision:
+    """Our escrow is open and in time: paying it is wanted at once, claiming as soon as we can surely pay."""
+    public = facts.secret is SecretState.PUBLIC
+    state = State.SECRET_PUBLIC if public else State.SECRET_PRIVATE
+    cancel_at = dst.opens_at(Stage.DST_CANCELLATION)
+    pay_at = dst.opens_at(Stage.DST_WITHDRAWAL)
+    pay = (Action.PAY,) if _has_opened(pay_at, cancel_at, now.dst) or facts.intents.pay.can_land else ()
+    pay_sent = facts.intents.pay in {IntentState.PENDING, IntentState.MINED, IntentState.DONE}
+    time_to_pay = cancel_at - now.dst.latest >= margins.pay_budget
+    can_claim = src.ended is None and pay_sent and time_to_pay and src.created.final and dst.created.final
+    claim, wake_src = _claim_if_open(src, now.src) if can_claim else ((), None)
+    if src.ended is not None and src.ended.how is Ending.WITHDRAWN:
+        return Decision(state=State.CLAIMED, actions=(Action.PAY,), reason="CLAIMED_PAY_NOW", wake_dst=cancel_at)
+    wake_dst = cancel_at if pay else pay_at
+    return Decision(
+        state=state,
+        actions=(*pay, *claim),
+        reason="PAY_AND_CLAIM" if claim else "PAY",
+        wake_dst=wake_dst,
+        wake_src=wake_src,
+    )
+
+
+def _claim_if_open(src: EscrowFacts, now: ChainTime) -> tuple[tuple[Action, ...], UnixTime | None]:
+    """Return the claim when its window is open, else when to look again."""
+    opens, closes = src.opens_at(Stage.SRC_WITHDRAWAL), src.opens_at(Stage.SRC_CANCELLATION)
+    if not _has_opened(opens, closes, now):
+        return (), opens
+    if now.earliest >= closes:
+        return (), None
+    return (Action.CLAIM,), closes
+
+
+def _has_opened(opens: UnixTime, closes: UnixTime, now: ChainTime) -> bool:
+    """Whether a window may be used: every endpoint says so, or half of it has passed by any (doubt never stops us)."""
+    return now.earliest >= opens or now.latest >= opens + (closes - opens) // 2
+
+
+def _destination_paid(src: EscrowFacts, dst: EscrowFacts, now: ChainTimes, margins: Margins) -> Decision:
+    assert dst.ended is not None
+    paid_final = dst.ended.seen.final
+    if src.ended is not None:
+        if src.ended.how is Ending.CANCELLED:
+            state = State.LOSS if src.ended.seen.final and paid_final else State.STRANDED
+            return Decision(state=state, actions=(), reason="PAID_AND_SRC_CANCELLED")
+        if src.ended.seen.final and paid_final:
+            return Decision(state=State.SETTLED, actions=(), reason="BOTH_FINAL")
+        return Decision(state=State.CLAIMED, actions=(Action.PAY, Action.CLAIM), reason="CLAIM_NOT_FINAL")
+    end = src.opens_at(Stage.SRC_CANCELLATION)
+    if now.src.earliest >= end:
+        return Decision(state=State.STRANDED, actions=(), reason="CLAIM_WINDOW_MISSED")
+    urgent_at = UnixTime(end - Seconds(margins.required // 2))
+    can_repay = dst.opens_at(Stage.DST_CANCELLATION) - now.dst.latest >= margins.pay_budget
+    if not (paid_final or can_repay or now.src.latest >= urgent_at):
+        return Decision(state=State.SECRET_PUBLIC, actions=(Action.PAY,), reason="PAYOUT_NOT_FINAL", wake_src=urgent_at)
+    claim, wake = _claim_if_open(src, now.src)
+    return Decision(state=State.SECRET_PUBLIC, actions=(*claim, Action.PAY), reason="CLAIM", wake_src=wake)
+
+
+def _destination_refunded(src: EscrowFacts, dst: EscrowFacts, now: ChainTime) -> Decision:
+    assert dst.ended is not None
+    refund_final = dst.ended.seen.final
+    if src.ended is not None:
+        if src.ended.how is Ending.WITHDRAWN:
+            return Decision(state=State.OWED, actions=(), reason="CLAIMED_AND_REFUNDED")
+        if src.ended.seen.final and refund_final:
+            return Decision(state=State.REFUNDED, actions=(), reason="BOTH_REFUNDED")
+        return Decision(state=State.UNWIND, actions=(Action.CANCEL_DST, Action.CANCEL_SRC), reason="REFUND_NOT_FINAL")
+    cancel_at = src.opens_at(Stage.SRC_CANCELLATION)
+    if refund_final and now.earliest >= cancel_at:
+        return Decision(state=State.UNWIND, actions=(Action.CANCEL_SRC,), reason="SRC_CANCEL")
+    # Kept wanted until final: a reorg may undo the refund.
+    return Decision(state=State.UNWIND, actions=(Action.CANCEL_DST,), reason="WAIT_SRC_CANCEL", wake_src=cancel_at)
+
+
+__all__ = ["Action", "Decision", "Policy", "Refusal", "State", "decide", "earliest_lock_end", "lock_deadline"]
