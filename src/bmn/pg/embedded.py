@@ -71,6 +71,15 @@ async def check_server(dsn: str, *, data: Path | None = None) -> None:
             await connection.close(timeout=_CONNECT_SECONDS)
     if data and str(data) != directory:
         raise ConfigError("DATABASE_FOREIGN", f"the server at the socket serves {directory}, not {data}")
+    check_server_facts(major=major, encoding=encoding, standby=standby)
+
+
+def check_server_facts(*, major: int, encoding: str, standby: bool) -> None:
+    """Refuse a server by what it says of itself.
+
+    Raises:
+        ConfigError: `DATABASE_TOO_OLD`, `DATABASE_ENCODING` or `DATABASE_STANDBY`.
+    """
     if major < OLDEST:
         raise ConfigError(
             "DATABASE_TOO_OLD", f"PostgreSQL {major} is too old", hint=f"use PostgreSQL {OLDEST} or later"

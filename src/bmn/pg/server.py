@@ -107,6 +107,7 @@ class Server:
         if not place.data.exists():
             _initdb(place)
         folder = _socket_folder(place)
+        _make_safe(folder, place)
         started = False
 
         def settled() -> bool:
@@ -187,7 +188,8 @@ def _initdb(place: Place) -> None:
 
 
 def _start(place: Place, folder: Path, lock: int) -> None:
-    _forget_stale_pid(place)
+    for pid_file in (place.data / "postmaster.pid", Path(f"{_socket(folder)}.lock")):
+        _forget_stale_pid(pid_file)
     options = [part for name, value in _OPTIONS.items() for part in ("-c", f"{name}={value}")]
     place.log.unlink(missing_ok=True)
     log = open_owned(place.log)
@@ -230,14 +232,18 @@ def _socket_folder(place: Place) -> Path:
         with (place.data / "global" / "pg_control").open("rb") as control:
             identifier = control.read(8)  # the cluster's own: a home made anew gets another folder
         digest = sha256(os.fsencode(place.base) + identifier).hexdigest()[:16]
-        folder = Path("/tmp") / f"bmn-pg-{digest}"  # noqa: S108 - checked below
+        folder = Path("/tmp") / f"bmn-pg-{digest}"  # noqa: S108 - see _make_safe
+    return folder
+
+
+def _make_safe(folder: Path, place: Place) -> None:
+    """Make the folder of the socket if it is missing; refuse one that is not the server's own."""
     if not os.path.lexists(folder):
         _make_private(folder, place)
     found = folder.lstat()
     owner = os.geteuid() if place.uid is None else place.uid
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
         raise ConfigError("DATABASE_HOME", f"{folder} is not a folder that only the user of the database may enter")
-    return folder
 
 
 def _socket(folder: Path) -> Path:
@@ -269,12 +275,11 @@ def _answers(folder: Path, place: Place) -> bool:
     return True
 
 
-def _forget_stale_pid(place: Place) -> None:
+def _forget_stale_pid(path: Path) -> None:
     """Remove a pid file whose number is a zombie or a stranger by now, which PostgreSQL itself takes for a server.
 
     We hold `server.lock`, so no server of ours lives. A live process named postgres is left for PostgreSQL to judge.
     """
-    path = place.data / "postmaster.pid"
     try:
         pid = int(path.read_text().split("\n", 1)[0])
         status = Path(f"/proc/{pid}/status").read_text().splitlines()
