@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from bmn.core.errors import TransientError
 from bmn.observe import engine
+from bmn.pg.errors import LostLease
 from bmn.pg.pool import Connection, Pool, connection
-from bmn.pg.queue import LostLease
 from bmn.seams import Clock
 
 
@@ -67,7 +67,7 @@ async def check_fence(conn: Connection, lease: Lease) -> None:
         LostLease: a newer token was granted.
     """
     if await conn.fetchval(_FENCE, lease.name, lease.token) is None:
-        raise LostLease("FENCED", f"lease {lease.name} went to another process; this write was refused")
+        raise LostLease(f"lease {lease.name}")
 
 
 async def run_leased(

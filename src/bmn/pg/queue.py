@@ -11,7 +11,8 @@ from enum import IntEnum
 
 import asyncpg
 
-from bmn.core.errors import NotFound, TransientError
+from bmn.core.errors import NotFound
+from bmn.pg.errors import LostLease
 from bmn.pg.pool import Connection, Pool, connection, transaction
 
 
@@ -22,10 +23,6 @@ class Priority(IntEnum):
     NORMAL = 1
     HIGH = 2
     CRITICAL = 3
-
-
-class LostLease(TransientError):
-    """Somebody else owns it now; whatever was about to be written must not stand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +72,8 @@ _ENQUEUE = """
 INSERT INTO messages (queue, kind, priority, run_at, key, payload, dedup, max_attempts, trace)
 VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4), $5, $6, $7, $8, $9)
 ON CONFLICT (queue, dedup) WHERE dedup IS NOT NULL AND lease_token IS NULL
-DO UPDATE SET run_at = LEAST(messages.run_at, EXCLUDED.run_at), priority = GREATEST(messages.priority, EXCLUDED.priority)
+DO UPDATE SET run_at = LEAST(messages.run_at, EXCLUDED.run_at),
+              priority = GREATEST(messages.priority, EXCLUDED.priority)
 """
 
 _CLAIM = """
@@ -105,7 +103,8 @@ WHERE id = $1 AND lease_token = $2
 
 _DIE = """
 WITH gone AS (DELETE FROM messages WHERE id = $1 AND lease_token = $2 RETURNING *)
-INSERT INTO dead_messages (id, queue, kind, priority, key, payload, dedup, attempts, max_attempts, error, trace, created_at)
+INSERT INTO dead_messages
+    (id, queue, kind, priority, key, payload, dedup, attempts, max_attempts, error, trace, created_at)
 SELECT id, queue, kind, priority, key, payload, dedup, attempts, max_attempts, $3, trace, created_at FROM gone
 """
 
@@ -193,7 +192,7 @@ async def finish(conn: Connection, claimed: Claimed) -> None:
         LostLease: the lease ended and the message is somebody else's: let the transaction fail.
     """
     if await conn.execute(_FINISH, claimed.id, claimed.token) != "DELETE 1":
-        raise _lost(claimed)
+        raise LostLease(f"message {claimed.id}")
 
 
 async def retry_later(pool: Pool, claimed: Claimed, error: str, delay: float) -> None:
@@ -262,10 +261,6 @@ async def drop_dead(conn: Connection, message_id: int) -> None:
     """
     if await conn.execute("DELETE FROM dead_messages WHERE id = $1", message_id) != "DELETE 1":
         raise _no_such(message_id)
-
-
-def _lost(claimed: Claimed) -> LostLease:
-    return LostLease("LEASE_LOST", f"message {claimed.id} is not ours any more; another worker has it")
 
 
 def _no_such(message_id: int) -> NotFound:

@@ -6,8 +6,9 @@ from contextlib import suppress
 
 from bmn.core.errors import BmnError, InvariantViolation, PermanentError, TransientError
 from bmn.observe import engine
+from bmn.pg.errors import LostLease
 from bmn.pg.pool import Pool
-from bmn.pg.queue import Claimed, LostLease, bury, claim, renew, retry_later, sweep_expired
+from bmn.pg.queue import Claimed, bury, claim, renew, retry_later, sweep_expired
 from bmn.pg.wake import Wake, wait_for
 from bmn.seams import Clock, Rng
 
