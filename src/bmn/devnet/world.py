@@ -161,7 +161,7 @@ def _config_text(chains: Sequence[DevChain], block_time: int, port: int) -> str:
         "[margins]\ndetect = 3\nrecovery = 5\nskew = 5\nmin_reveal = 10\nmax_lock = 86400\n",
     ]
     head = f"# Development chains {first.anvil.chain_id} and {chains[-1].anvil.chain_id}, with public keys.\n"
-    return "\n".join([head, *parts])
+    return "\n".join([head, 'home = "."\n', *parts])
 
 
 def _chain_text(chain: DevChain, block_time: int) -> str:

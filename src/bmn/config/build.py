@@ -1,0 +1,104 @@
+"""Settings to core types."""
+
+import math
+from decimal import Decimal
+
+from bmn.config.settings import ChainSection, ContractsSection, Settings, TokenSection
+from bmn.core.chain import ChainSpec, Contracts
+from bmn.core.errors import ConfigError
+from bmn.core.escrow_address import create_address
+from bmn.core.margins import ChainTiming, Margins
+from bmn.core.units import Address, BlockNumber, ChainId, Seconds, TokenAmount
+from bmn.evm.types import Endpoint
+
+
+def build_specs(settings: Settings) -> dict[ChainId, ChainSpec]:
+    """Return the chains, by id.
+
+    Raises:
+        ConfigError: CONFIG_INVALID, there is none.
+    """
+    if not settings.chains:
+        raise ConfigError(
+            "CONFIG_INVALID",
+            "no chain is configured",
+            hint="write [chains.NAME] blocks into bmn.toml, or use a development chain: bmn devnet up",
+        )
+    return {ChainId(chain.id): _spec(name, chain) for name, chain in settings.chains.items()}
+
+
+def build_endpoints(name: str, chain: ChainSection) -> tuple[Endpoint, ...]:
+    """Return the endpoints of chain `name`, in order of preference."""
+    return tuple(
+        Endpoint(name=endpoint.name or f"{name}-{number}", url=endpoint.url, ws_url=endpoint.ws)
+        for number, endpoint in enumerate(chain.rpc, start=1)
+    )
+
+
+def quorum_of(chain: ChainSection) -> int:
+    """Return how many endpoints must agree."""
+    return chain.quorum or len(chain.rpc) // 2 + 1
+
+
+def build_margins(settings: Settings) -> dict[tuple[ChainId, ChainId], Margins]:
+    """Return the margins of each configured pair (source, destination)."""
+    margins = settings.margins
+    pairs = [(settings.chains[pair.src], settings.chains[pair.dst]) for pair in settings.pairs]
+    return {
+        (ChainId(src.id), ChainId(dst.id)): Margins(
+            src=_timing(src),
+            dst=_timing(dst),
+            detect=Seconds(margins.detect),
+            recovery=Seconds(margins.recovery),
+            skew=Seconds(margins.skew),
+            min_reveal=Seconds(margins.min_reveal),
+            max_lock=Seconds(margins.max_lock),
+        )
+        for src, dst in pairs
+    }
+
+
+def max_amount(token: TokenSection) -> TokenAmount:
+    """Return the most of `token` that one order may move."""
+    return TokenAmount(int(Decimal(token.max_amount).scaleb(token.decimals)))
+
+
+def token_amounts(settings: Settings, chain: str) -> dict[Address, TokenAmount]:
+    """Return the tokens we deal in on `chain`, each with the most of one order."""
+    return {token.addresses[chain]: max_amount(token) for token in settings.tokens.values() if chain in token.addresses}
+
+
+def _spec(name: str, chain: ChainSection) -> ChainSpec:
+    return ChainSpec(
+        name=name,
+        id=ChainId(chain.id),
+        block_time=chain.block_time,
+        depth=chain.depth,
+        start_block=BlockNumber(chain.start_block),
+        contracts=_contracts(chain.contracts),
+        domain_name=chain.contracts.domain_name,
+        domain_version=chain.contracts.domain_version,
+    )
+
+
+def _contracts(section: ContractsSection) -> Contracts:
+    return Contracts(
+        factory=section.factory,
+        src_implementation=section.src_implementation or create_address(section.factory, 1),
+        dst_implementation=section.dst_implementation or create_address(section.factory, 2),
+        limit_order_protocol=section.limit_order_protocol,
+        resolver=section.resolver,
+        access_token=section.access_token,
+        noop_token=section.noop_token,
+        rescue_delay_src=Seconds(section.rescue_delay_src),
+        rescue_delay_dst=Seconds(section.rescue_delay_dst),
+    )
+
+
+def _timing(chain: ChainSection) -> ChainTiming:
+    return ChainTiming(
+        block_time=Seconds(math.ceil(chain.block_time)),
+        depth=chain.depth,
+        inclusion=Seconds(chain.inclusion),
+        outage=Seconds(chain.outage),
+    )

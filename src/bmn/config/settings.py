@@ -1,0 +1,188 @@
+"""The shape of bmn.toml. Every key is here; any other is refused."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bmn.config.fields import (
+    AddressField,
+    Count,
+    DecimalText,
+    FilePath,
+    PlainOrTable,
+    Port,
+    Positive,
+    SocketUrl,
+    WebUrl,
+)
+
+
+class Section(BaseModel):
+    """A table of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class EndpointSection(Section):
+    """One node: a URL alone, or a table."""
+
+    name: str | None = None
+    """For messages; by default the chain's name and a number."""
+    url: WebUrl
+    ws: SocketUrl | None = None
+    """Where it pushes heads."""
+
+
+class ContractsSection(Section):
+    """`[chains.NAME.contracts]`."""
+
+    factory: AddressField
+    limit_order_protocol: AddressField
+    resolver: AddressField
+    access_token: AddressField
+    noop_token: AddressField
+    src_implementation: AddressField | None = None
+    """By default the factory's first creation, as ours is."""
+    dst_implementation: AddressField | None = None
+    """By default the factory's second creation."""
+    rescue_delay_src: Positive = 604_800
+    rescue_delay_dst: Positive = 691_200
+    domain_name: str = "1inch Limit Order Protocol"
+    domain_version: str = "4"
+
+
+class ChainSection(Section):
+    """`[chains.NAME]`; seconds are of that chain's clock."""
+
+    id: Positive
+    rpc: Annotated[list[Annotated[EndpointSection, PlainOrTable]], Field(min_length=1)]
+    quorum: Positive | None = None
+    """How many endpoints must agree on what money depends on; by default more than half."""
+    depth: Count
+    """Blocks on top of a block before it is final."""
+    block_time: Annotated[float, Field(gt=0)]
+    inclusion: Positive
+    """Worst accepted time from broadcast to inclusion, fee bumps included."""
+    outage: Count
+    """How long the chain may stand still without a loss for us."""
+    start_block: Count
+    """First block to read: where the contracts were deployed, or before."""
+    max_fee_per_gas: Positive
+    """In wei; never paid more."""
+    contracts: ContractsSection
+
+
+class PairSection(Section):
+    """`[[pairs]]`: orders from `src` to `dst` are taken."""
+
+    src: str
+    dst: str
+
+
+class TokenSection(Section):
+    """`[tokens.SYMBOL]`: a token that we give and take, one for one between its chains."""
+
+    decimals: Annotated[int, Field(ge=0, le=36)]
+    max_amount: DecimalText
+    """Most in one order, in whole tokens."""
+    addresses: Annotated[dict[str, AddressField], Field(min_length=1)]
+    """By chain."""
+
+
+class ResolverSection(Section):
+    """`[resolver]`: whose keys sign, and the key that seals secrets in the database."""
+
+    dev_keys: list[Count] = []
+    """Public keys of development chains, by index."""
+    signers: list[AddressField] = []
+    """Accounts with a file in `keystore`."""
+    keystore: FilePath | None = None
+    """By default `keys` in the home."""
+    password_file: FilePath | None = None
+    """Opens all of `signers`."""
+    secrets_key_file: FilePath
+    """64 hex digits; the same for all processes on one database."""
+
+
+class LimitsSection(Section):
+    """`[limits]`."""
+
+    max_safety_deposit: Positive = 10**17
+    """Most native coin put at stake as deposit of one escrow, in wei."""
+
+
+class MarginsSection(Section):
+    """`[margins]`, in seconds."""
+
+    detect: Count = 60
+    """To see a reveal with the push path dead."""
+    recovery: Count = 600
+    """For our own process to come back."""
+    skew: Count = 60
+    """Largest difference between the clocks of two chains."""
+    min_reveal: Count = 300
+    """Least time the maker must have to reveal."""
+    max_lock: Positive = 86_400
+    """Longest time until a lock can be cancelled."""
+
+
+class ApiSection(Section):
+    """`[api]`: where we listen."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+
+
+class MakerSection(Section):
+    """`[maker]`: for `bmn order`."""
+
+    resolver_url: WebUrl
+    dev_key: Count | None = None
+    """Public key of development chains, by index."""
+    account: AddressField | None = None
+    """Has a file in `keystore`."""
+    keystore: FilePath | None = None
+    """By default `keys` in the home."""
+    password_file: FilePath | None = None
+    """Opens `account`; without it, the terminal is asked."""
+
+
+class Settings(BaseSettings):
+    """All of it. An environment variable `BMN_A__B` beats `.env`, which beats key `b` of `[a]` in the file."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        env_prefix="BMN_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        dotenv_filtering="match_prefix",  # .env belongs to other programs too
+    )
+
+    home: Path = Path(".bmn")
+    """Where our own database, keys and the maker's orders are."""
+    database_url: SecretStr | None = None
+    """A PostgreSQL of yours; without it, one of our own under `home`."""
+    chains: dict[str, ChainSection] = {}
+    pairs: list[PairSection] = []
+    tokens: dict[str, TokenSection] = {}
+    resolver: ResolverSection | None = None
+    limits: LimitsSection = LimitsSection()
+    margins: MarginsSection = MarginsSection()
+    api: ApiSection = ApiSection()
+    maker: MakerSection | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put what the file says, which comes as arguments, last."""
+        return env_settings, dotenv_settings, file_secret_settings, init_settings
