@@ -127,7 +127,7 @@ def _check_timelocks(terms: SwapTerms, policy: AcceptancePolicy) -> Reject | Non
     if locks.src_cancellation - window_end < margins.required:
         return Reject(
             code="MARGIN_TOO_THIN",
-            detail=f"srcCancellation must be at least {window_end + margins.required} s, it is {locks.src_cancellation} s",
+            detail=f"srcCancellation must be {window_end + margins.required} s or more, not {locks.src_cancellation} s",
         )
     if locks.dst_withdrawal < margins.dst.finality:
         return Reject(

@@ -1,0 +1,199 @@
+"""Gather: the facts of one swap from the journal, our intents and, where money rule 1 asks for it, the chains."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bmn.core.chain import ChainSpec
+from bmn.core.errors import ChainError, InvariantViolation
+from bmn.core.facts import (
+    ChainTime,
+    ChainTimes,
+    Ended,
+    Ending,
+    EscrowFacts,
+    Facts,
+    Intents,
+    IntentState,
+    LockRecord,
+    OrderFacts,
+    Refusal,
+    SecretState,
+    Seen,
+)
+from bmn.core.signed_order import SwapTerms, parse_swap_terms
+from bmn.core.swap import Action
+from bmn.core.units import BlockNumber, ChainId, Hashlock, Secret, UnixTime
+from bmn.pg.pool import Connection
+from bmn.resolver.deps import ResolverDeps
+from bmn.resolver.verify import Checked, check_source, load_lock_record
+from bmn.store.intents import StoredIntent, load_intents
+from bmn.store.journal import (
+    StoredEscrow,
+    StoredEvent,
+    StoredHead,
+    load_escrows,
+    load_events,
+    load_head,
+    load_order_events,
+    load_public_secret,
+)
+from bmn.store.orders import StoredOrder, load_order
+from bmn.store.secrets import load_secret
+from bmn.store.swaps import StoredSwap, load_swap
+
+_STALE_BLOCKS = 3
+_STALE_SECONDS = 5.0
+_ENDINGS = {
+    "escrow_withdrawal": Ending.WITHDRAWN,
+    "escrow_cancelled": Ending.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """Everything one decision rests on."""
+
+    swap: StoredSwap
+    order: StoredOrder
+    terms: SwapTerms
+    facts: Facts
+    now: ChainTimes
+    secret: Secret | None
+    intents: Sequence[StoredIntent]
+    evidence: dict[str, str | int] | None
+    """What the checks before a lock saw; None when no lock was in question."""
+
+
+async def gather(conn: Connection, hashlock: Hashlock, deps: ResolverDeps) -> Gathered | None:
+    """Return the facts of `hashlock` now, or None when no order of ours has it.
+
+    Raises:
+        ChainError: a chain did not answer a read that the decision needs.
+    """
+    swap, order = await load_swap(conn, hashlock), await load_order(conn, hashlock)
+    if swap is None or order is None:
+        return None
+    src, dst = deps.specs[swap.src_chain], deps.specs[swap.dst_chain]
+    terms = parse_swap_terms(order.signed, src.domain)
+    heads = {spec.id: await _head(conn, spec) for spec in (src, dst)}
+    escrows = await load_escrows(conn, hashlock)
+    events = await load_events(conn, hashlock)
+    intents = await load_intents(conn, hashlock)
+    src_escrow = _escrow(escrows, events, side="src", spec=src, head=heads[src.id])
+    dst_escrow = _escrow(escrows, events, side="dst", spec=dst, head=heads[dst.id])
+    foreign_fill = src_escrow is not None and src_escrow.immutables.taker != src.contracts.resolver
+    if foreign_fill:
+        src_escrow = None
+    order_gone = foreign_fill or await _is_order_gone(conn, terms, src_escrow)
+    public, private = await load_public_secret(conn, hashlock), await load_secret(conn, hashlock, deps.sealer)
+    facts = Facts(
+        order=OrderFacts(expires_at=terms.expires_at, gone=order_gone),
+        src=src_escrow,
+        dst=dst_escrow,
+        lock_record=LockRecord.SET if dst_escrow is not None else LockRecord.EMPTY,
+        secret=_secret_state(public, private),
+        intents=_intent_states(intents),
+        refusal=Refusal.WRONG_TAKER if foreign_fill else None,
+    )
+    now = ChainTimes(src=await _time(src, heads[src.id], deps), dst=await _time(dst, heads[dst.id], deps))
+    checked = await _check_before_lock(facts, terms, heads, intents, deps)
+    if checked is not None:
+        facts = replace(facts, refusal=checked.refusal, lock_record=checked.lock_record)
+    return Gathered(
+        swap=swap,
+        order=order,
+        terms=terms,
+        facts=facts,
+        now=now,
+        secret=public or private,
+        intents=intents,
+        evidence=None if checked is None else checked.evidence,
+    )
+
+
+async def _head(conn: Connection, spec: ChainSpec) -> StoredHead:
+    head = await load_head(conn, spec.id)
+    if head is None:
+        raise ChainError("CHAIN_NOT_INDEXED", f"no block of chain {spec.name} has been read yet")
+    return head
+
+
+async def _time(spec: ChainSpec, head: StoredHead, deps: ResolverDeps) -> ChainTime:
+    """The journal's clock while it follows the chain, else what the endpoints say."""
+    age = deps.clock.now() - head.seen_at.timestamp()
+    if age <= max(_STALE_SECONDS, _STALE_BLOCKS * spec.block_time):
+        return ChainTime(earliest=head.time, latest=head.time, fresh=True)
+    try:
+        bounds = await deps.chains[spec.id].clock_bounds()
+    except ChainError:
+        return ChainTime(earliest=head.time, latest=UnixTime(head.time + int(age)), fresh=False)
+    return ChainTime(earliest=bounds.earliest, latest=max(bounds.latest, head.time), fresh=False)
+
+
+async def _check_before_lock(
+    facts: Facts,
+    terms: SwapTerms,
+    heads: dict[ChainId, StoredHead],
+    intents: Sequence[StoredIntent],
+    deps: ResolverDeps,
+) -> Checked | None:
+    """By RPC, with quorum, only while the source escrow stands and nothing of ours is known to be locked."""
+    if facts.src is None or facts.dst is not None:
+        return None
+    locks = [intent for intent in intents if intent.action is Action.LOCK]
+    record = await load_lock_record(terms, heads[terms.dst_chain], locks, deps)
+    ready = facts.src.created.final and record is not LockRecord.SET and facts.src.ended is None
+    if not ready:
+        return Checked(refusal=None, lock_record=record, evidence=None)
+    return await check_source(facts.src, terms, heads[terms.src_chain], record, deps)
+
+
+def _escrow(
+    escrows: Sequence[StoredEscrow], events: Sequence[StoredEvent], *, side: str, spec: ChainSpec, head: StoredHead
+) -> EscrowFacts | None:
+    """Return our escrow of one side. Two of them cannot be: the contracts lock and fill once.
+
+    Raises:
+        InvariantViolation: `TWO_ESCROWS`.
+    """
+    found = [escrow for escrow in escrows if escrow.side == side and escrow.chain_id == spec.id]
+    if not found:
+        return None
+    if len(found) > 1:
+        raise InvariantViolation("TWO_ESCROWS", f"{len(found)} {side} escrows of one swap on {spec.name}")
+    escrow = found[0]
+    endings = [event for event in events if event.escrow == escrow.address and event.kind in _ENDINGS]
+    return EscrowFacts(
+        address=escrow.address,
+        immutables=escrow.immutables,
+        created=_seen(escrow.block_number, escrow.block_time, head),
+        ended=None if not endings else _ended(endings[0], head),
+    )
+
+
+def _ended(event: StoredEvent, head: StoredHead) -> Ended:
+    return Ended(how=_ENDINGS[event.kind], seen=_seen(event.block_number, event.block_time, head))
+
+
+def _seen(block: BlockNumber, at: UnixTime, head: StoredHead) -> Seen:
+    return Seen(block=block, at=at, final=block <= head.final_number)
+
+
+async def _is_order_gone(conn: Connection, terms: SwapTerms, src: EscrowFacts | None) -> bool:
+    """Filled, but not by us; or cancelled by its maker."""
+    kinds = {event.kind for event in await load_order_events(conn, terms.order_hash)}
+    return "order_cancelled" in kinds or ("order_filled" in kinds and src is None)
+
+
+def _secret_state(public: Secret | None, private: Secret | None) -> SecretState:
+    if public is not None:
+        return SecretState.PUBLIC
+    return SecretState.UNKNOWN if private is None else SecretState.PRIVATE
+
+
+def _intent_states(intents: Sequence[StoredIntent]) -> Intents:
+    """The newest ordinal of each action counts."""
+    newest: dict[Action, IntentState] = {}
+    for intent in sorted(intents, key=lambda intent: intent.ordinal):
+        newest[intent.action] = intent.state
+    return Intents(**{action.value: state for action, state in newest.items()})

@@ -1,0 +1,49 @@
+"""The resolver's loops: work the queues off, and look again at every open swap now and then."""
+
+import asyncio
+from contextlib import suppress
+
+from bmn.core.errors import TransientError
+from bmn.messages import QUEUES, wake_swap
+from bmn.pg.pool import transaction
+from bmn.pg.queue import Claimed
+from bmn.pg.worker import run_worker
+from bmn.resolver.advance import advance_swap
+from bmn.resolver.deps import ResolverDeps
+from bmn.store.swaps import load_open_hashlocks
+
+_CONCURRENCY = 8
+_SWEEP_SECONDS = 5.0
+_IDLE_SECONDS = 10.0
+
+
+async def run_resolver(deps: ResolverDeps) -> None:
+    """Run until cancelled."""
+
+    async def handle(claimed: Claimed) -> None:
+        await advance_swap(claimed, deps)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(
+            run_worker(
+                deps.pool,
+                QUEUES,
+                handle,
+                concurrency=_CONCURRENCY,
+                wake=deps.wake,
+                clock=deps.clock,
+                rng=deps.rng,
+            )
+        )
+        group.create_task(_sweep(deps))
+
+
+async def _sweep(deps: ResolverDeps) -> None:
+    """Wake what was not looked at for a while: losing an event changes when, never what."""
+    while True:
+        with suppress(TransientError):
+            async with transaction(deps.pool) as conn:
+                for hashlock in await load_open_hashlocks(conn, _IDLE_SECONDS):
+                    await wake_swap(conn, hashlock)
+            deps.wake.signal_here()
+        await deps.clock.sleep(_SWEEP_SECONDS)
