@@ -13,33 +13,41 @@ contract EscrowDst is Escrow, IEscrowDst {
     constructor(uint32 rescueDelay, address accessToken) Escrow(rescueDelay, accessToken) { }
 
     /// @inheritdoc IEscrow
-    function withdraw(bytes32 secret, Immutables calldata immutables) external {
-        _checkTaker(immutables);
-        _checkFrom(immutables.timelocks.get(Stage.DstWithdrawal));
+    function withdraw(bytes32 secret, Immutables calldata immutables)
+        external
+        onlyTaker(immutables)
+        onlyFrom(immutables.timelocks.get(Stage.DstWithdrawal))
+    {
         _withdraw(secret, immutables);
     }
 
     /// @inheritdoc IEscrow
-    function publicWithdraw(bytes32 secret, Immutables calldata immutables) external {
-        _checkHolder();
-        _checkFrom(immutables.timelocks.get(Stage.DstPublicWithdrawal));
+    function publicWithdraw(bytes32 secret, Immutables calldata immutables)
+        external
+        onlyHolder
+        onlyFrom(immutables.timelocks.get(Stage.DstPublicWithdrawal))
+    {
         _withdraw(secret, immutables);
     }
 
     /// @inheritdoc IEscrow
-    function cancel(Immutables calldata immutables) external {
-        _checkTaker(immutables);
-        _checkImmutables(immutables);
-        _checkFrom(immutables.timelocks.get(Stage.DstCancellation));
+    function cancel(Immutables calldata immutables)
+        external
+        onlyTaker(immutables)
+        onlyOwn(immutables)
+        onlyFrom(immutables.timelocks.get(Stage.DstCancellation))
+    {
         TokenLib.send(immutables.token.get(), immutables.taker.get(), immutables.amount);
         TokenLib.sendNative(msg.sender, immutables.safetyDeposit);
         emit EscrowCancelled();
     }
 
-    function _withdraw(bytes32 secret, Immutables calldata immutables) private {
-        _checkUntil(immutables.timelocks.get(Stage.DstCancellation));
-        _checkImmutables(immutables);
-        _checkSecret(secret, immutables);
+    function _withdraw(bytes32 secret, Immutables calldata immutables)
+        private
+        onlyUntil(immutables.timelocks.get(Stage.DstCancellation))
+        onlyOwn(immutables)
+        onlySecret(secret, immutables)
+    {
         TokenLib.send(immutables.token.get(), immutables.maker.get(), immutables.amount);
         TokenLib.sendNative(msg.sender, immutables.safetyDeposit);
         emit EscrowWithdrawal(secret);

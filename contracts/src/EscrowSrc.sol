@@ -13,51 +13,62 @@ contract EscrowSrc is Escrow, IEscrowSrc {
     constructor(uint32 rescueDelay, address accessToken) Escrow(rescueDelay, accessToken) { }
 
     /// @inheritdoc IEscrow
-    function withdraw(bytes32 secret, Immutables calldata immutables) external {
-        _checkTaker(immutables);
-        _checkFrom(immutables.timelocks.get(Stage.SrcWithdrawal));
+    function withdraw(bytes32 secret, Immutables calldata immutables)
+        external
+        onlyTaker(immutables)
+        onlyFrom(immutables.timelocks.get(Stage.SrcWithdrawal))
+    {
         _withdraw(secret, msg.sender, immutables);
     }
 
     /// @inheritdoc IEscrowSrc
-    function withdrawTo(bytes32 secret, address target, Immutables calldata immutables) external {
-        _checkTaker(immutables);
-        _checkFrom(immutables.timelocks.get(Stage.SrcWithdrawal));
+    function withdrawTo(bytes32 secret, address target, Immutables calldata immutables)
+        external
+        onlyTaker(immutables)
+        onlyFrom(immutables.timelocks.get(Stage.SrcWithdrawal))
+    {
         _withdraw(secret, target, immutables);
     }
 
     /// @inheritdoc IEscrow
-    function publicWithdraw(bytes32 secret, Immutables calldata immutables) external {
-        _checkHolder();
-        _checkFrom(immutables.timelocks.get(Stage.SrcPublicWithdrawal));
+    function publicWithdraw(bytes32 secret, Immutables calldata immutables)
+        external
+        onlyHolder
+        onlyFrom(immutables.timelocks.get(Stage.SrcPublicWithdrawal))
+    {
         _withdraw(secret, immutables.taker.get(), immutables);
     }
 
     /// @inheritdoc IEscrow
-    function cancel(Immutables calldata immutables) external {
-        _checkTaker(immutables);
-        _checkFrom(immutables.timelocks.get(Stage.SrcCancellation));
+    function cancel(Immutables calldata immutables)
+        external
+        onlyTaker(immutables)
+        onlyFrom(immutables.timelocks.get(Stage.SrcCancellation))
+    {
         _cancel(immutables);
     }
 
     /// @inheritdoc IEscrowSrc
-    function publicCancel(Immutables calldata immutables) external {
-        _checkHolder();
-        _checkFrom(immutables.timelocks.get(Stage.SrcPublicCancellation));
+    function publicCancel(Immutables calldata immutables)
+        external
+        onlyHolder
+        onlyFrom(immutables.timelocks.get(Stage.SrcPublicCancellation))
+    {
         _cancel(immutables);
     }
 
-    function _withdraw(bytes32 secret, address target, Immutables calldata immutables) private {
-        _checkUntil(immutables.timelocks.get(Stage.SrcCancellation));
-        _checkImmutables(immutables);
-        _checkSecret(secret, immutables);
+    function _withdraw(bytes32 secret, address target, Immutables calldata immutables)
+        private
+        onlyUntil(immutables.timelocks.get(Stage.SrcCancellation))
+        onlyOwn(immutables)
+        onlySecret(secret, immutables)
+    {
         TokenLib.transfer(immutables.token.get(), target, immutables.amount);
         TokenLib.sendNative(msg.sender, immutables.safetyDeposit);
         emit EscrowWithdrawal(secret);
     }
 
-    function _cancel(Immutables calldata immutables) private {
-        _checkImmutables(immutables);
+    function _cancel(Immutables calldata immutables) private onlyOwn(immutables) {
         TokenLib.transfer(immutables.token.get(), immutables.maker.get(), immutables.amount);
         TokenLib.sendNative(msg.sender, immutables.safetyDeposit);
         emit EscrowCancelled();

@@ -52,10 +52,9 @@ library TokenLib {
             mstore(add(buffer, 0x2c), shl(0x60, from))
             mstore(add(buffer, 0x0c), TRANSFER_FROM)
             ok := call(gas(), token, 0, add(buffer, 0x1c), 0x64, 0x00, 0x20)
-            if ok {
-                switch returndatasize()
-                case 0 { ok := iszero(iszero(extcodesize(token))) }
-                default { ok := and(gt(returndatasize(), 0x1f), eq(mload(0x00), 1)) }
+            if iszero(and(gt(returndatasize(), 0x1f), eq(mload(0x00), 1))) {
+                // Not true: right only if there is no answer at all, from code.
+                ok := and(ok, lt(returndatasize(), iszero(iszero(extcodesize(token)))))
             }
         }
         if (!ok) revert SafeTransferFromFailed();
@@ -90,10 +89,9 @@ library TokenLib {
             mstore(add(buffer, 0x14), who)
             mstore(buffer, selector)
             ok := call(gas(), token, 0, add(buffer, 0x10), 0x44, 0x00, 0x20)
-            if ok {
-                switch returndatasize()
-                case 0 { ok := iszero(iszero(extcodesize(token))) }
-                default { ok := and(gt(returndatasize(), 0x1f), eq(mload(0x00), 1)) }
+            if iszero(and(gt(returndatasize(), 0x1f), eq(mload(0x00), 1))) {
+                // Not true: right only if there is no answer at all, from code.
+                ok := and(ok, lt(returndatasize(), iszero(iszero(extcodesize(token)))))
             }
         }
     }
