@@ -23,11 +23,13 @@ from bmn.core.facts import (
 from bmn.core.signed_order import SwapTerms, parse_swap_terms
 from bmn.core.swap import Action
 from bmn.core.units import BlockNumber, ChainId, Hashlock, Secret, UnixTime
+from bmn.core.windows import Side
 from bmn.pg.pool import Connection
 from bmn.resolver.deps import ResolverDeps
 from bmn.resolver.verify import Checked, check_source, load_lock_record
 from bmn.store.intents import StoredIntent, load_intents
 from bmn.store.journal import (
+    EventKind,
     StoredEscrow,
     StoredEvent,
     StoredHead,
@@ -44,8 +46,8 @@ from bmn.store.swaps import StoredSwap, load_swap
 _STALE_BLOCKS = 3
 _STALE_SECONDS = 5.0
 _ENDINGS = {
-    "escrow_withdrawal": Ending.WITHDRAWN,
-    "escrow_cancelled": Ending.CANCELLED,
+    EventKind.ESCROW_WITHDRAWAL: Ending.WITHDRAWN,
+    EventKind.ESCROW_CANCELLED: Ending.CANCELLED,
 }
 
 
@@ -79,8 +81,8 @@ async def gather(conn: Connection, hashlock: Hashlock, deps: ResolverDeps) -> Ga
     escrows = await load_escrows(conn, hashlock)
     events = await load_events(conn, hashlock)
     intents = await load_intents(conn, hashlock)
-    src_escrow = _escrow(escrows, events, side="src", spec=src, head=heads[src.id])
-    dst_escrow = _escrow(escrows, events, side="dst", spec=dst, head=heads[dst.id])
+    src_escrow = _escrow(escrows, events, side=Side.SRC, spec=src, head=heads[src.id])
+    dst_escrow = _escrow(escrows, events, side=Side.DST, spec=dst, head=heads[dst.id])
     foreign_fill = src_escrow is not None and src_escrow.immutables.taker != src.contracts.resolver
     if foreign_fill:
         src_escrow = None
@@ -120,7 +122,7 @@ async def _head(conn: Connection, spec: ChainSpec) -> StoredHead:
 
 async def _time(spec: ChainSpec, head: StoredHead, deps: ResolverDeps) -> ChainTime:
     """The journal's clock while it follows the chain, else what the endpoints say."""
-    age = deps.clock.now() - head.seen_at.timestamp()
+    age = deps.clock.now() - head.seen_at
     if age <= max(_STALE_SECONDS, _STALE_BLOCKS * spec.block_time):
         return ChainTime(earliest=head.time, latest=head.time, fresh=True)
     try:
@@ -149,7 +151,7 @@ async def _check_before_lock(
 
 
 def _escrow(
-    escrows: Sequence[StoredEscrow], events: Sequence[StoredEvent], *, side: str, spec: ChainSpec, head: StoredHead
+    escrows: Sequence[StoredEscrow], events: Sequence[StoredEvent], *, side: Side, spec: ChainSpec, head: StoredHead
 ) -> EscrowFacts | None:
     """Return our escrow of one side. Two of them cannot be: the contracts lock and fill once.
 
@@ -160,7 +162,7 @@ def _escrow(
     if not found:
         return None
     if len(found) > 1:
-        raise InvariantViolation("TWO_ESCROWS", f"{len(found)} {side} escrows of one swap on {spec.name}")
+        raise InvariantViolation("TWO_ESCROWS", f"{len(found)} {side.value} escrows of one swap on {spec.name}")
     escrow = found[0]
     endings = [event for event in events if event.escrow == escrow.address and event.kind in _ENDINGS]
     return EscrowFacts(
@@ -182,7 +184,7 @@ def _seen(block: BlockNumber, at: UnixTime, head: StoredHead) -> Seen:
 async def _is_order_gone(conn: Connection, terms: SwapTerms, src: EscrowFacts | None) -> bool:
     """Filled, but not by us; or cancelled by its maker."""
     kinds = {event.kind for event in await load_order_events(conn, terms.order_hash)}
-    return "order_cancelled" in kinds or ("order_filled" in kinds and src is None)
+    return EventKind.ORDER_CANCELLED in kinds or (EventKind.ORDER_FILLED in kinds and src is None)
 
 
 def _secret_state(public: Secret | None, private: Secret | None) -> SecretState:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bmn.core.swap import State
 from bmn.core.units import OrderHash, Secret
 from bmn.messages import wake_swap
 from bmn.observe import swaps as observe
@@ -19,6 +20,9 @@ _STALE_SECONDS = 15.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """The secret is stored; payout and claim follow from it."""
+
+    state: State
+    """Where the swap stood when it was taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +44,12 @@ async def take_secret(order_hash: OrderHash, secret: Secret, deps: ResolverDeps)
         swap = await load_swap(conn, order.hashlock)
         assert swap is not None, "an order and its swap are stored together"
         if await has_secret(conn, order.hashlock):
-            return Taken()
+            return Taken(state=swap.state)
         head = await load_head(conn, swap.dst_chain)
     refused = _why_not(swap)
     if refused is not None:
         return refused
-    if head is None or deps.clock.now() - head.seen_at.timestamp() > _STALE_SECONDS:
+    if head is None or deps.clock.now() - head.seen_at > _STALE_SECONDS:
         return NotTaken(code="CHAIN_STALE", detail="the destination chain is not being followed now", hint="try again")
     if swap.reveal_until is None or head.time >= swap.reveal_until:
         return NotTaken(
@@ -60,7 +64,7 @@ async def take_secret(order_hash: OrderHash, secret: Secret, deps: ResolverDeps)
     crashpoint("secret.stored")
     deps.wake.signal()
     observe.secret_taken(str(order.hashlock))
-    return Taken()
+    return Taken(state=swap.state)
 
 
 def _why_not(swap: StoredSwap) -> NotTaken | None:

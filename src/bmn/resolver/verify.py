@@ -42,7 +42,7 @@ async def load_lock_record(
         lock.state is IntentState.DEAD or (lock.not_after is not None and head.final_time > lock.not_after)
         for lock in locks
     )
-    if may_land and not too_late:
+    if (may_land and not too_late) or head.final_number < 0:
         return LockRecord.EMPTY
     at_final = await chain.agree(lambda node: _has_lock(node, spec, terms.hashlock, head.final_number))
     return LockRecord.EMPTY if at_final or not too_late else LockRecord.EMPTY_FINAL
