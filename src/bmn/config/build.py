@@ -4,11 +4,12 @@ import math
 from decimal import Decimal
 
 from bmn.config.settings import ChainSection, ContractsSection, Settings, TokenSection
+from bmn.contracts.self_check import Needs
 from bmn.core.chain import ChainSpec, Contracts
 from bmn.core.errors import ConfigError
 from bmn.core.escrow_address import create_address
 from bmn.core.margins import ChainTiming, Margins
-from bmn.core.units import Address, BlockNumber, ChainId, Seconds, TokenAmount
+from bmn.core.units import NATIVE, Address, BlockNumber, ChainId, Seconds, TokenAmount
 from bmn.evm.types import Endpoint
 
 
@@ -66,6 +67,21 @@ def max_amount(token: TokenSection) -> TokenAmount:
 def token_amounts(settings: Settings, chain: str) -> dict[Address, TokenAmount]:
     """Return the tokens we deal in on `chain`, each with the most of one order."""
     return {token.addresses[chain]: max_amount(token) for token in settings.tokens.values() if chain in token.addresses}
+
+
+def build_needs(settings: Settings, chain: str, operators: tuple[Address, ...]) -> Needs:
+    """Return what our Resolver on `chain` must allow us."""
+    per_lock = token_amounts(settings, chain)
+    deposit = settings.limits.max_safety_deposit
+    per_lock[NATIVE] = TokenAmount(per_lock.get(NATIVE, TokenAmount(0)) + deposit)
+    chain_id = ChainId(settings.chains[chain].id)
+    margins = [margins.required for (_, dst), margins in build_margins(settings).items() if dst == chain_id]
+    return Needs(
+        operators=operators,
+        per_lock=per_lock,
+        least_margin=min(margins, default=None),
+        is_source=any(pair.src == chain for pair in settings.pairs),
+    )
 
 
 def _spec(name: str, chain: ChainSection) -> ChainSpec:
