@@ -1,0 +1,1 @@
+"""HTTP: makers submit orders and hand over secrets; everybody reads."""
