@@ -140,6 +140,26 @@ contract ResolverBatchTest is Ours {
         assertEq(address(resolver).balance, FLOAT - DEPOSIT);
     }
 
+    /// @dev The same for a maker's token that calls back in the middle of a fill.
+    function test_reentry_duringAFillMovesNothing(uint8 which) public {
+        IHookToken hook = IHookToken(vm.deployCode("HookToken.sol:HookToken"));
+        hook.mint(MAKER, MAKING);
+        vm.prank(MAKER);
+        (bool ok,) = address(hook).call(abi.encodeWithSignature("approve(address,uint256)", lop(), MAKING));
+        assertTrue(ok);
+        Fill memory fill = ourFill(0);
+        fill.order.makerAsset = word(address(hook));
+        fill.immutables.token = word(address(hook));
+        sign(fill);
+        uint256 stock = token.balanceOf(address(resolver));
+        hook.setHook(address(resolver), _attack(which, ourDst()));
+        address escrow = fillOurs(fill);
+        assertFalse(hook.entered());
+        assertEq(hook.balanceOf(escrow), MAKING);
+        assertEq(token.balanceOf(address(resolver)), stock);
+        assertEq(address(resolver).balance, FLOAT - DEPOSIT);
+    }
+
     function _attack(uint8 which, Immutables memory i) private view returns (bytes memory) {
         uint256 later = deadline();
         bytes[7] memory calls = [
