@@ -1,0 +1,160 @@
+"""Writing blocks to the journal, and taking them back: one transaction each, wake-ups included."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bmn.core.chain import ChainSpec
+from bmn.core.errors import TransientError
+from bmn.core.units import BlockHash, BlockNumber, ChainId, Hashlock, UnixTime
+from bmn.evm.types import Head, Log
+from bmn.indexer.classify import Decoded, News, classify, decode_logs, named_hashlocks
+from bmn.messages import wake_swap
+from bmn.observe import indexer as observe
+from bmn.pg.leases import Lease, check_fence
+from bmn.pg.pool import Connection, Pool, transaction
+from bmn.seams.crash import crashpoint
+from bmn.store.journal import (
+    StoredHead,
+    add_strangers,
+    load_head,
+    load_known_escrows,
+    orphan_above,
+    save_block,
+    save_escrows,
+    save_events,
+    save_head,
+)
+from bmn.store.watched import load_concerned, load_known_hashlocks, take_due_swaps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockRun:
+    """The blocks after the stored head, up to and with `last`; or the very first block, without logs."""
+
+    last: Head
+    logs: tuple[Log, ...]
+    """Of all of them."""
+    times: Mapping[BlockHash, UnixTime]
+    """Times of the blocks that have logs."""
+    final_time: UnixTime
+    """Time of the block at `last.number - depth`; 0 if there is none."""
+
+
+def reorg_window(spec: ChainSpec) -> int:
+    """Return how many blocks below the head a reorganisation is undone; deeper ones stop the chain."""
+    return max(2 * spec.depth, 128)
+
+
+async def write_blocks(pool: Pool, spec: ChainSpec, lease: Lease, *, stored: StoredHead | None, run: BlockRun) -> bool:
+    """Add a run that builds on `stored`; return whether a swap was woken.
+
+    Raises:
+        LostLease: another process follows this chain now.
+        TransientError: `HEAD_MOVED`, or the database is away; look at the stored head again.
+    """
+    crashpoint("indexer.block_read")
+    last, decoded = run.last, decode_logs(run.logs, run.times)
+    final_number, final_time = BlockNumber(last.number - spec.depth), run.final_time
+    if stored is not None and stored.final_number > final_number:
+        final_number, final_time = stored.final_number, stored.final_time
+    async with transaction(pool) as conn:
+        await check_fence(conn, lease)
+        await _check_unmoved(conn, spec.id, stored)
+        news = await _classified(conn, spec, decoded)
+        await _save_news(conn, spec.id, news)
+        await save_block(
+            conn,
+            spec.id,
+            number=last.number,
+            block_hash=last.hash,
+            parent_hash=last.parent_hash,
+            time=last.timestamp,
+            keep=reorg_window(spec),
+        )
+        await save_head(
+            conn,
+            spec.id,
+            number=last.number,
+            block_hash=last.hash,
+            time=last.timestamp,
+            final_number=final_number,
+            final_time=final_time,
+        )
+        due = dict.fromkeys(await take_due_swaps(conn, spec.id, last.timestamp), False)
+        if stored is not None:
+            fresh = await load_concerned(conn, spec.id, above=stored.number, up_to=last.number)
+            final = await load_concerned(conn, spec.id, above=stored.final_number, up_to=final_number)
+            for swap in (*final, *fresh):
+                due[swap.hashlock] = due.get(swap.hashlock, False) or swap.has_secret
+        await _wake(conn, due)
+    crashpoint("indexer.block_written")
+    _observe(spec.name, news, last.number)
+    return bool(due)
+
+
+async def take_back(pool: Pool, spec: ChainSpec, lease: Lease, *, stored: StoredHead, ancestor: Head) -> bool:
+    """Orphan everything above `ancestor`; return whether a swap was woken.
+
+    Raises:
+        LostLease: another process follows this chain now.
+        TransientError: `HEAD_MOVED`, or the database is away; look at the stored head again.
+    """
+    was_final = ancestor.number < stored.final_number
+    async with transaction(pool) as conn:
+        await check_fence(conn, lease)
+        await _check_unmoved(conn, spec.id, stored)
+        concerned = await load_concerned(conn, spec.id, above=ancestor.number, up_to=stored.number)
+        await orphan_above(conn, spec.id, ancestor.number)
+        await save_head(
+            conn,
+            spec.id,
+            number=ancestor.number,
+            block_hash=ancestor.hash,
+            time=ancestor.timestamp,
+            final_number=ancestor.number if was_final else stored.final_number,
+            final_time=ancestor.timestamp if was_final else stored.final_time,
+        )
+        await _wake(conn, {swap.hashlock: swap.has_secret for swap in concerned})
+    observe.blocks_orphaned(spec.name, ancestor.number, stored.number - ancestor.number, was_final=was_final)
+    return bool(concerned)
+
+
+async def _check_unmoved(conn: Connection, chain_id: ChainId, stored: StoredHead | None) -> None:
+    """Refuse to build on a head that is not the stored one any more."""
+    now = await load_head(conn, chain_id)
+    if (None if now is None else now.hash) != (None if stored is None else stored.hash):
+        raise TransientError("HEAD_MOVED", "the journal moved on while a block was read")
+
+
+async def _classified(conn: Connection, spec: ChainSpec, decoded: Sequence[Decoded]) -> News:
+    if not decoded:
+        return News(events=(), escrows=(), strangers={})
+    return classify(
+        decoded,
+        contracts=spec.contracts,
+        known=await load_known_hashlocks(conn, named_hashlocks(decoded)),
+        escrows=await load_known_escrows(conn, spec.id, {one.emitter for one in decoded}),
+    )
+
+
+async def _save_news(conn: Connection, chain_id: ChainId, news: News) -> None:
+    if news.events:
+        await save_events(conn, chain_id, news.events)
+    if news.escrows:
+        await save_escrows(conn, chain_id, news.escrows)
+    if news.strangers:
+        await add_strangers(conn, chain_id, news.strangers)
+
+
+async def _wake(conn: Connection, swaps: Mapping[Hashlock, bool]) -> None:
+    """Wake each swap, urgently where the value says so; in one order for everybody, against deadlocks."""
+    for hashlock, urgent in sorted(swaps.items()):
+        await wake_swap(conn, hashlock, urgent=urgent)
+
+
+def _observe(chain: str, news: News, number: int) -> None:
+    for event in news.events:
+        observe.event_indexed(chain, event.kind.value, is_foreign=event.is_foreign)
+    for kind, count in news.strangers.items():
+        observe.strangers_counted(chain, kind.value, count)
+    observe.blocks_indexed(chain, number)
