@@ -1,11 +1,21 @@
 """Events of the PostgreSQL engine: server, queue, leases. Labels are queue names and error codes, nothing else."""
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 _log = structlog.get_logger("bmn.engine")
 
 _FAILED = Counter("bmn_message_failures_total", "Messages whose handling failed, by code.", ["queue", "kind", "code"])
+_SECONDS = Histogram(
+    "bmn_message_seconds",
+    "Time from the start of a handler to its commit.",
+    ["queue", "kind"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+_LOST = Counter(
+    "bmn_message_leases_lost_total", "Messages lost to another worker while being handled.", ["queue", "kind"]
+)
+_FENCED = Counter("bmn_fenced_writes_total", "Writes refused because a newer owner holds the lease.")
 
 
 def database_lost() -> None:
@@ -42,3 +52,20 @@ def message_failed(queue: str, kind: str, code: str, attempts: int, error: Excep
     """Handling a message failed; it is tried again or parked."""
     _FAILED.labels(queue, kind, code).inc()
     _log.warning("message_failed", queue=queue, kind=kind, code=code, attempts=attempts, exc_info=error)
+
+
+def message_finished(queue: str, kind: str, seconds: float) -> None:
+    """A message was worked off."""
+    _SECONDS.labels(queue, kind).observe(seconds)
+
+
+def message_lost(queue: str, kind: str) -> None:
+    """A message may be in other hands by now; what we did for it was stopped or refused."""
+    _LOST.labels(queue, kind).inc()
+    _log.warning("message_lost", queue=queue, kind=kind)
+
+
+def write_fenced(name: str) -> None:
+    """A write under an old token of lease `name` was refused."""
+    _FENCED.inc()
+    _log.warning("write_fenced", lease=name)

@@ -2,18 +2,21 @@
 
 At least once: a message whose worker died is handed out again when its lease ends. Messages of one key never run at
 the same time. A waiting duplicate (same queue and `dedup`) is folded into one; a duplicate of a message that is being
-worked on waits behind it, so a wake-up is never lost. The database's clock decides all times.
+worked on waits behind it, so a wake-up is never lost. The database's clock decides all times; seconds are seconds.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import IntEnum
+from contextlib import suppress
+from enum import Enum, IntEnum
 
 import asyncpg
 
-from bmn.core.errors import NotFound
+from bmn.core.errors import InvariantViolation, TransientError
+from bmn.pg.claimed import Claimed
 from bmn.pg.errors import LostLease
 from bmn.pg.pool import Connection, Pool, connection, transaction
+
+_TRIES = 5
 
 
 class Priority(IntEnum):
@@ -25,123 +28,23 @@ class Priority(IntEnum):
     CRITICAL = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """A message in our hands until its lease ends."""
+class Fate(Enum):
+    """What became of a message that was given back."""
 
-    id: int
-    queue: str
-    kind: str
-    key: bytes | None
-    payload: bytes
-    dedup: str | None
-    attempts: int
-    """Claims so far, this one included."""
-    max_attempts: int | None
-    """None: never given up."""
-    token: int
-    trace: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadMessage:
-    """A message that was given up, with what broke it."""
-
-    id: int
-    queue: str
-    kind: str
-    attempts: int
-    error: str
-    died_at: str
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueDepth:
-    """How much waits on one queue."""
-
-    queue: str
-    ready: int
-    delayed: int
-    leased: int
-    oldest_seconds: float
-    """Age of the oldest ready message; 0 when there is none."""
+    WAITS = "waits"
+    """It, or the duplicate it was folded into, will be handed out again."""
+    DEAD = "dead"
+    """It was its last attempt; it lies with the dead messages."""
 
 
 _ENQUEUE = """
 INSERT INTO messages (queue, kind, priority, run_at, key, payload, dedup, max_attempts, trace)
 VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4), $5, $6, $7, $8, $9)
+-- DO NOTHING would lose wake-ups: a worker could claim the waiting duplicate now and read what we have not committed.
+-- The update locks it until then.
 ON CONFLICT (queue, dedup) WHERE dedup IS NOT NULL AND lease_token IS NULL
 DO UPDATE SET run_at = LEAST(messages.run_at, EXCLUDED.run_at),
               priority = GREATEST(messages.priority, EXCLUDED.priority)
-"""
-
-_CLAIM = """
-UPDATE messages SET lease_token = nextval('fence'), lease_until = clock_timestamp() + make_interval(secs => $2),
-                    attempts = attempts + 1
-WHERE id = (
-    SELECT m.id FROM messages m
-    WHERE m.queue = ANY($1::text[]) AND m.lease_token IS NULL AND m.run_at <= clock_timestamp()
-      AND (m.key IS NULL
-           OR NOT EXISTS (SELECT 1 FROM messages b WHERE b.key = m.key AND b.lease_token IS NOT NULL))
-    ORDER BY m.priority DESC, m.run_at, m.id
-    LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, queue, kind, key, payload, dedup, attempts, max_attempts, lease_token, trace
-"""
-
-_FINISH = "DELETE FROM messages WHERE id = $1 AND lease_token = $2"
-
-_HAS_TWIN = """
-SELECT EXISTS (SELECT 1 FROM messages WHERE queue = $1 AND dedup = $2 AND lease_token IS NULL)
-"""
-
-_RETRY = """
-UPDATE messages SET lease_token = NULL, lease_until = NULL, last_error = $3,
-                    run_at = clock_timestamp() + make_interval(secs => $4)
-WHERE id = $1 AND lease_token = $2
-"""
-
-_DIE = """
-WITH gone AS (DELETE FROM messages WHERE id = $1 AND lease_token = $2 RETURNING *)
-INSERT INTO dead_messages
-    (id, queue, kind, priority, key, payload, dedup, attempts, max_attempts, error, trace, created_at)
-SELECT id, queue, kind, priority, key, payload, dedup, attempts, max_attempts, $3, trace, created_at FROM gone
-"""
-
-_RENEW = """
-UPDATE messages SET lease_until = clock_timestamp() + make_interval(secs => $3) WHERE id = $1 AND lease_token = $2
-"""
-
-_SWEEP_FOLDED = """
-DELETE FROM messages m WHERE m.lease_until < clock_timestamp() AND m.dedup IS NOT NULL
-  AND EXISTS (SELECT 1 FROM messages t WHERE t.queue = m.queue AND t.dedup = m.dedup AND t.lease_token IS NULL)
-"""
-
-_SWEEP = """
-UPDATE messages SET lease_token = NULL, lease_until = NULL WHERE id IN (
-    SELECT id FROM messages WHERE lease_until < clock_timestamp() LIMIT 100 FOR UPDATE SKIP LOCKED)
-"""
-
-_DEPTH = """
-SELECT queue,
-       count(*) FILTER (WHERE lease_token IS NULL AND run_at <= clock_timestamp()) AS ready,
-       count(*) FILTER (WHERE lease_token IS NULL AND run_at > clock_timestamp()) AS delayed,
-       count(*) FILTER (WHERE lease_token IS NOT NULL) AS leased,
-       coalesce(extract(epoch FROM clock_timestamp() - min(run_at)
-                        FILTER (WHERE lease_token IS NULL AND run_at <= clock_timestamp())), 0)::float8 AS oldest
-FROM messages GROUP BY queue ORDER BY queue
-"""
-
-_DEAD = """
-SELECT id, queue, kind, attempts, error, died_at::text, payload FROM dead_messages
-WHERE $1::bigint IS NULL OR id = $1 ORDER BY died_at DESC LIMIT $2
-"""
-
-_REVIVE = """
-WITH gone AS (DELETE FROM dead_messages WHERE id = $1 RETURNING *)
-INSERT INTO messages (queue, kind, priority, run_at, key, payload, dedup, max_attempts, trace)
-SELECT queue, kind, priority, clock_timestamp(), key, payload, dedup, max_attempts, trace FROM gone
-ON CONFLICT (queue, dedup) WHERE dedup IS NOT NULL AND lease_token IS NULL DO UPDATE SET run_at = EXCLUDED.run_at
 """
 
 
@@ -158,110 +61,223 @@ async def enqueue(
     max_attempts: int | None = None,
     trace: str | None = None,
 ) -> None:
-    """Put a message on `queue`, to be run `delay` seconds from now; stands or falls with the caller's transaction."""
+    """Put a message on `queue`, to be run `delay` seconds from now; stands or falls with the caller's transaction.
+
+    A waiting message of the same `dedup` is moved up to the earlier time and the higher priority instead. Without a
+    `key`, messages of one `dedup` exclude each other. `max_attempts=None`: never given up.
+    """
+    if key is None and dedup is not None:
+        key = f"{queue}\0{dedup}".encode()
     await conn.execute(_ENQUEUE, queue, kind, int(priority), delay, key, payload, dedup, max_attempts, trace)
 
 
-async def claim(pool: Pool, queues: Sequence[str], lease: float) -> Claimed | None:
-    """Take the most urgent message that is due, for `lease` seconds; None when there is none."""
-    try:
-        async with connection(pool) as conn:
-            row = await conn.fetchrow(_CLAIM, list(queues), lease)
-    except asyncpg.UniqueViolationError:
-        return None  # another worker took a message of the same key in the same moment
-    if row is None:
-        return None
-    return Claimed(
-        id=row["id"],
-        queue=row["queue"],
-        kind=row["kind"],
-        key=row["key"],
-        payload=row["payload"],
-        dedup=row["dedup"],
-        attempts=row["attempts"],
-        max_attempts=row["max_attempts"],
-        token=row["lease_token"],
-        trace=row["trace"],
-    )
+_CLAIM = """
+WITH picked AS MATERIALIZED (
+    SELECT candidate.id
+    -- Lanes come most urgent first and the nested loop keeps their order. An ORDER BY here would lock the rows of all.
+    FROM unnest($1::text[], $2::smallint[]) AS lane (queue, priority)
+    CROSS JOIN LATERAL (
+        SELECT m.id FROM messages m
+        WHERE m.queue = lane.queue AND m.priority = lane.priority AND m.lease_token IS NULL
+          AND m.run_at <= statement_timestamp()  -- clock_timestamp() is volatile: it would not use the index
+          AND (m.key IS NULL OR (
+              NOT EXISTS (SELECT FROM messages busy WHERE busy.key = m.key AND busy.lease_token IS NOT NULL)
+              AND NOT EXISTS (
+                  SELECT FROM messages first
+                  WHERE first.key = m.key AND first.lease_token IS NULL AND first.queue = ANY ($1)
+                    AND first.run_at <= statement_timestamp()
+                    AND (-first.priority, first.run_at, first.id) < (-m.priority, m.run_at, m.id))))
+        ORDER BY m.run_at, m.id
+        LIMIT $3
+        FOR UPDATE SKIP LOCKED
+    ) AS candidate
+    LIMIT $3
+)
+UPDATE messages
+SET lease_token = nextval('fence'), lease_until = clock_timestamp() + make_interval(secs => $4), attempts = attempts + 1
+FROM picked
+WHERE messages.id = picked.id
+RETURNING messages.id, queue, kind, priority, key, payload, dedup, attempts, max_attempts, lease_token AS token, trace
+"""
+
+
+async def claim(pool: Pool, queues: Sequence[str], limit: int, lease: float) -> list[Claimed]:
+    """Take up to `limit` messages that are due, for `lease` seconds, the most urgent first.
+
+    Higher priority first; within one priority the queue named first; within a queue the longest due.
+    """
+    lanes = [(queue, priority) for priority in sorted(Priority, reverse=True) for queue in queues]
+    names, priorities = [queue for queue, _ in lanes], [int(priority) for _, priority in lanes]
+    for _ in range(_TRIES):
+        with suppress(asyncpg.UniqueViolationError):  # another worker took a message of the same key this very moment
+            async with connection(pool) as conn:
+                rows = await conn.fetch(_CLAIM, names, priorities, limit, lease)
+            return sorted((Claimed(**dict(row)) for row in rows), key=lambda claimed: (-claimed.priority, claimed.id))
+    return []
+
+
+_FINISH = "DELETE FROM messages WHERE id = $1 AND lease_token = $2"
 
 
 async def finish(conn: Connection, claimed: Claimed) -> None:
     """Remove the message; call it in the transaction that writes the result.
 
     Raises:
-        LostLease: the lease ended and the message is somebody else's: let the transaction fail.
+        LostLease: the message is somebody else's by now: let the transaction fail.
+        InvariantViolation: `NO_TRANSACTION`; the result could then stand without the finish, or the finish without it.
     """
+    if not conn.is_in_transaction():
+        raise InvariantViolation("NO_TRANSACTION", f"message {claimed.id} must be finished inside a transaction")
     if await conn.execute(_FINISH, claimed.id, claimed.token) != "DELETE 1":
         raise LostLease(f"message {claimed.id}")
+    claimed.finished.set()
 
 
-async def retry_later(pool: Pool, claimed: Claimed, error: str, delay: float) -> None:
-    """Give the message back, due in `delay` seconds."""
-    async with transaction(pool) as conn:
-        if claimed.dedup is not None and await conn.fetchval(_HAS_TWIN, claimed.queue, claimed.dedup):
-            await conn.execute(_FINISH, claimed.id, claimed.token)
-            return
-        await conn.execute(_RETRY, claimed.id, claimed.token, error, delay)
+async def retry_later(pool: Pool, claimed: Claimed, error: str, delay: float) -> Fate:
+    """Give the message back, due in `delay` seconds; after its last attempt it goes to the dead messages.
+
+    Raises:
+        LostLease: the message is somebody else's by now.
+    """
+    return await _give_back(pool, claimed.id, claimed.token, error=error, delay=delay)
+
+
+async def put_back(pool: Pool, claimed: Claimed) -> None:
+    """Give the message back as if it had not been claimed.
+
+    Raises:
+        LostLease: the message is somebody else's by now.
+    """
+    await _give_back(pool, claimed.id, claimed.token, error=None, delay=0.0)
+
+
+_DIE = """
+WITH gone AS (DELETE FROM messages WHERE id = $1 AND lease_token = $2 RETURNING *)
+INSERT INTO dead_messages
+    (id, queue, kind, priority, key, payload, dedup, attempts, max_attempts, error, trace, created_at)
+SELECT id, queue, kind, priority, key, payload, dedup, attempts, max_attempts, $3, trace, created_at FROM gone
+"""
 
 
 async def bury(pool: Pool, claimed: Claimed, error: str) -> None:
-    """Move the message to the dead letters, with what broke it."""
-    async with connection(pool) as conn:
-        await conn.execute(_DIE, claimed.id, claimed.token, error)
-
-
-async def renew(pool: Pool, claimed: Claimed, lease: float) -> bool:
-    """Keep the message for `lease` seconds more; False when it is not ours any more."""
-    async with connection(pool) as conn:
-        renewed: str = await conn.execute(_RENEW, claimed.id, claimed.token, lease)
-    return renewed == "UPDATE 1"
-
-
-async def sweep_expired(pool: Pool) -> None:
-    """Hand out again what dead workers held."""
-    async with transaction(pool) as conn:
-        await conn.execute(_SWEEP_FOLDED)
-        await conn.execute(_SWEEP)
-
-
-async def load_depth(conn: Connection) -> list[QueueDepth]:
-    """Return how much waits, for each queue that holds anything."""
-    return [
-        QueueDepth(
-            queue=row["queue"],
-            ready=row["ready"],
-            delayed=row["delayed"],
-            leased=row["leased"],
-            oldest_seconds=row["oldest"],
-        )
-        for row in await conn.fetch(_DEPTH)
-    ]
-
-
-async def load_dead(conn: Connection, message_id: int | None = None, limit: int = 100) -> list[DeadMessage]:
-    """Return dead letters, newest first, or the one with this id."""
-    return [DeadMessage(**dict(row)) for row in await conn.fetch(_DEAD, message_id, limit)]
-
-
-async def retry_dead(conn: Connection, message_id: int) -> None:
-    """Put a dead letter back on its queue.
+    """Move the message to the dead messages, with what broke it.
 
     Raises:
-        NotFound: `NO_SUCH_MESSAGE`.
+        LostLease: the message is somebody else's by now.
     """
-    if await conn.execute(_REVIVE, message_id) == "INSERT 0 0":
-        raise _no_such(message_id)
+    async with connection(pool) as conn:
+        if await conn.execute(_DIE, claimed.id, claimed.token, error) != "INSERT 0 1":
+            raise LostLease(f"message {claimed.id}")
 
 
-async def drop_dead(conn: Connection, message_id: int) -> None:
-    """Delete a dead letter for good.
+_RENEW = """
+WITH wanted AS (SELECT * FROM unnest($1::bigint[], $2::bigint[]) AS claim (id, token)),
+free AS (
+    -- A locked one is being finished right now; waiting for it could deadlock with the others of this batch.
+    SELECT m.id FROM messages m JOIN wanted ON m.id = wanted.id AND m.lease_token = wanted.token
+    FOR UPDATE OF m SKIP LOCKED
+),
+renewed AS (
+    UPDATE messages SET lease_until = clock_timestamp() + make_interval(secs => $3)
+    FROM free WHERE messages.id = free.id
+)
+SELECT m.id FROM messages m JOIN wanted ON m.id = wanted.id AND m.lease_token = wanted.token
+"""
 
-    Raises:
-        NotFound: `NO_SUCH_MESSAGE`.
+
+async def renew(pool: Pool, held: Sequence[Claimed], lease: float) -> set[int]:
+    """Keep messages for `lease` seconds from now; return the ids of those that are still ours."""
+    async with connection(pool) as conn:
+        rows = await conn.fetch(_RENEW, [one.id for one in held], [one.token for one in held], lease)
+    return {row["id"] for row in rows}
+
+
+_EXPIRED = """
+SELECT id, lease_token, attempts FROM messages WHERE lease_until < clock_timestamp() ORDER BY lease_until LIMIT 100
+"""
+
+
+async def sweep_expired(pool: Pool) -> int:
+    """Take back what dead workers held, at most 100; return how many it were.
+
+    A message that kills its worker comes back at once twice, then after 1, 2, 4, … at most 30 seconds.
     """
-    if await conn.execute("DELETE FROM dead_messages WHERE id = $1", message_id) != "DELETE 1":
-        raise _no_such(message_id)
+    async with connection(pool) as conn:
+        rows = await conn.fetch(_EXPIRED)
+    swept = 0
+    for row in rows:
+        delay = 0.0 if row["attempts"] < 3 else min(30.0, 2.0 ** min(row["attempts"] - 3, 5))
+        with suppress(LostLease):  # renewed, finished, or swept by another
+            error = "the lease ended: its worker died or hung"
+            await _give_back(pool, row["id"], row["lease_token"], error=error, delay=delay, expired=True)
+            swept += 1
+    return swept
 
 
-def _no_such(message_id: int) -> NotFound:
-    return NotFound("NO_SUCH_MESSAGE", f"no dead message {message_id}", hint="see `bmn queue dead list`")
+_NEXT_DUE = """
+SELECT extract(epoch FROM min(next.run_at) - clock_timestamp())::float8
+FROM unnest($1::text[], $2::smallint[]) AS lane (queue, priority)
+CROSS JOIN LATERAL (
+    SELECT m.run_at FROM messages m
+    WHERE m.queue = lane.queue AND m.priority = lane.priority AND m.lease_token IS NULL
+      AND m.run_at > statement_timestamp()
+    ORDER BY m.run_at LIMIT 1
+) AS next
+"""
+
+
+async def next_due(pool: Pool, queues: Sequence[str]) -> float | None:
+    """Return the seconds until the next delayed message is due, at least 0; None when none waits."""
+    lanes = [(queue, int(priority)) for queue in queues for priority in Priority]
+    async with connection(pool) as conn:
+        seconds = await conn.fetchval(_NEXT_DUE, [queue for queue, _ in lanes], [priority for _, priority in lanes])
+    return None if seconds is None else max(0.0, seconds)
+
+
+_HELD = """
+SELECT queue, dedup, attempts, max_attempts FROM messages
+WHERE id = $1 AND lease_token = $2 AND (NOT $3 OR lease_until < clock_timestamp())
+FOR UPDATE
+"""
+
+_FOLD = """
+UPDATE messages SET attempts = GREATEST(attempts, $3), last_error = coalesce($4, last_error)
+WHERE queue = $1 AND dedup = $2 AND lease_token IS NULL
+"""
+
+_RETURN = """
+UPDATE messages SET lease_token = NULL, lease_until = NULL, attempts = $2, last_error = coalesce($3, last_error),
+                    run_at = clock_timestamp() + make_interval(secs => $4)
+WHERE id = $1
+"""
+
+
+async def _give_back(
+    pool: Pool, message: int, token: int, *, error: str | None, delay: float, expired: bool = False
+) -> Fate:
+    """Let a claimed message go; without an error the attempt does not count. `expired`: only if its lease has ended."""
+    for _ in range(_TRIES):
+        with suppress(asyncpg.UniqueViolationError):  # a duplicate came between the fold and the return: fold again
+            async with transaction(pool) as conn:
+                return await _let_go(conn, message, token, error=error, delay=delay, expired=expired)
+    raise TransientError("MESSAGE_CONTENDED", f"message {message} could not be given back; its lease ends by itself")
+
+
+async def _let_go(
+    conn: Connection, message: int, token: int, *, error: str | None, delay: float, expired: bool
+) -> Fate:
+    # A sweep does not wait for a message that is being finished, if late.
+    held = f"{_HELD} SKIP LOCKED" if expired else _HELD
+    row = await conn.fetchrow(held, message, token, expired)
+    if row is None:
+        raise LostLease(f"message {message}")
+    attempts = row["attempts"] if error is not None else row["attempts"] - 1
+    if error is not None and row["max_attempts"] is not None and attempts >= row["max_attempts"]:
+        await conn.execute(_DIE, message, token, error)
+        return Fate.DEAD
+    folded = await conn.execute(_FOLD, row["queue"], row["dedup"], attempts, error)
+    if folded == "UPDATE 1":
+        await conn.execute(_FINISH, message, token)
+    else:
+        await conn.execute(_RETURN, message, attempts, error, delay)
+    return Fate.WAITS

@@ -1,11 +1,7 @@
-"""Wake-ups: an event in this process, one coalesced NOTIFY for the others. Only hints; every waiter also polls.
-
-The connection is one of its own, never from the pool: it LISTENs. Give it a direct DSN, not one of a pooler.
-"""
+"""Wake-ups: an event in this process, one coalesced NOTIFY for the others. Only hints; every waiter also polls."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -15,6 +11,7 @@ from bmn.seams import Clock
 _CHANNEL = "bmn_wake"
 _COALESCE_SECONDS = 0.005
 _RECONNECT_SECONDS = 0.5
+_TIMEOUT_SECONDS = 5.0
 
 
 class Wake:
@@ -45,6 +42,10 @@ class Wake:
         await self._outgoing.wait()
         self._outgoing.clear()
 
+    def check_connection(self) -> None:
+        """Have `run_wake` use its connection, and find out that it is gone."""
+        self._outgoing.set()
+
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:
     """Return when the event is set, or after `seconds` at the latest."""
@@ -54,27 +55,32 @@ async def wait_for(event: asyncio.Event, seconds: float) -> None:
 
 
 async def run_wake(dsn: str, wake: Wake, clock: Clock) -> None:
-    """Carry signals between processes until cancelled; reconnects for ever, since polling covers any gap."""
+    """Carry signals between processes until cancelled; reconnects for ever, since polling covers any gap.
+
+    The connection is one of its own, outside any transaction: NOTIFY takes a lock of the whole server at commit.
+    `dsn` must reach the server itself: a pooler in transaction mode delivers no notifications.
+    """
     while True:
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-            async with _listening(dsn, wake) as conn:
-                wake.signal_here()  # what happened while nobody listened
-                while True:
-                    await wake.outgoing()
-                    await clock.sleep(_COALESCE_SECONDS)
-                    await conn.execute(f"NOTIFY {_CHANNEL}")
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await _carry(dsn, wake, clock)
         await clock.sleep(_RECONNECT_SECONDS)
 
 
-@asynccontextmanager
-async def _listening(dsn: str, wake: Wake) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
-    conn: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(dsn, timeout=5, command_timeout=5)
+async def _carry(dsn: str, wake: Wake, clock: Clock) -> None:
+    conn = await asyncpg.connect(dsn, timeout=_TIMEOUT_SECONDS, command_timeout=_TIMEOUT_SECONDS)
+    own = conn.get_server_pid()
 
-    def heard(*_: Any) -> None:
-        wake.signal_here()
+    def heard(_conn: Any, sender: int, _channel: str, _payload: object) -> None:
+        if sender != own:
+            wake.signal_here()
 
     try:
+        conn.add_termination_listener(lambda _: wake.check_connection())
         await conn.add_listener(_CHANNEL, heard)
-        yield conn
+        wake.signal_here()  # what happened while nobody listened
+        while True:
+            await wake.outgoing()
+            await conn.execute(f"NOTIFY {_CHANNEL}")
+            await clock.sleep(_COALESCE_SECONDS)
     finally:
         conn.terminate()
