@@ -14,9 +14,9 @@ from bmn.evm.heads import follow_heads
 from bmn.evm.types import Endpoint, Head
 from bmn.indexer.follow import ChainHalted, Follower
 from bmn.observe import indexer as observe
+from bmn.pg.errors import LostLease
 from bmn.pg.leases import Lease, check_fence, run_leased
 from bmn.pg.pool import Pool, transaction
-from bmn.pg.errors import LostLease
 from bmn.pg.wake import Wake
 from bmn.seams import Clock, Spawner, SystemSpawner
 from bmn.store.journal import save_halt
