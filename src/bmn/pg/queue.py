@@ -5,14 +5,15 @@ the same time. A waiting duplicate (same queue and `dedup`) is folded into one; 
 worked on waits behind it, so a wake-up is never lost. The database's clock decides all times; seconds are seconds.
 """
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
 import asyncpg
 
 from bmn.core.errors import InvariantViolation, TransientError
-from bmn.pg.claimed import Claimed
 from bmn.pg.errors import LostLease
 from bmn.pg.pool import Connection, Pool, connection, transaction
 
@@ -26,6 +27,29 @@ class Priority(IntEnum):
     NORMAL = 1
     HIGH = 2
     CRITICAL = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A message that is ours until its lease ends. Its payload may be secret to logs and does not print."""
+
+    id: int
+    queue: str
+    kind: str
+    priority: int
+    key: bytes | None
+    """No two messages of one key are worked on at the same time."""
+    payload: bytes = field(repr=False)
+    dedup: str | None
+    attempts: int
+    """Claims so far, this one included."""
+    max_attempts: int | None
+    """None: never given up."""
+    token: int
+    """Fences the finish: a later owner has another one."""
+    trace: str | None
+    finished: asyncio.Event = field(default_factory=asyncio.Event, repr=False, compare=False)
+    """Set by `finish`, so that a handler which forgets it is found out."""
 
 
 class Fate(Enum):

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 from bmn.core.errors import BmnError, ConfigError, InvariantViolation, PermanentError, TransientError
 from bmn.observe import engine as observe
-from bmn.pg.claimed import Claimed
 from bmn.pg.errors import LostLease
 from bmn.pg.pool import Pool
-from bmn.pg.queue import Fate, bury, claim, next_due, put_back, renew, retry_later, sweep_expired
+from bmn.pg.queue import Claimed, Fate, bury, claim, next_due, put_back, renew, retry_later, sweep_expired
 from bmn.pg.wake import Wake, wait_for
 from bmn.seams import Clock, Rng
 

@@ -13,10 +13,9 @@ from tests.support.postgres import in_thread
 
 from bmn.core.errors import TransientError
 from bmn.pg import queue as queue_module
-from bmn.pg.claimed import Claimed
 from bmn.pg.errors import LostLease
 from bmn.pg.pool import Pool, connection, open_pool, transaction
-from bmn.pg.queue import Priority, claim, enqueue, finish, put_back, retry_later, sweep_expired
+from bmn.pg.queue import Claimed, Priority, claim, enqueue, finish, put_back, retry_later, sweep_expired
 
 KEYS = 5
 
