@@ -113,7 +113,7 @@ _ATTEMPTS = """
 SELECT t.intent_id, t.hash, t.raw, t.max_fee, t.priority_fee, t.signed_at, t.is_cancel, t.accepted, t.block_hash
 FROM txs t JOIN intents i ON i.id = t.intent_id AND i.nonce = t.nonce AND i.signer = t.signer
 WHERE i.id = ANY ($1::bigint[])
-ORDER BY t.created_at
+ORDER BY t.max_fee  -- each replacement offers more
 """
 
 _NEXT_NONCE = "SELECT coalesce(max(nonce) + 1, 0) FROM txs WHERE chain_id = $1 AND signer = $2"
@@ -146,6 +146,12 @@ SELECT $1, id, chain_id, signer, nonce, $3, $4, $5, $6, $7 FROM intents WHERE id
 _ACCEPTED = "UPDATE txs SET accepted = true WHERE hash = ANY ($1::bytea[])"
 
 _MOVE = "UPDATE intents SET state = $2, failure = $3, updated_at = clock_timestamp() WHERE id = $1"
+
+_REFUSE = """
+UPDATE intents SET state = 'dead', failure = $2, updated_at = clock_timestamp()
+WHERE id = $1 AND nonce IS NULL AND state = 'waiting'
+RETURNING id
+"""
 
 _FREE = """
 UPDATE intents SET state = 'waiting', signer = NULL, nonce = NULL, updated_at = clock_timestamp() WHERE id = $1
@@ -255,6 +261,11 @@ async def mark_mined(conn: Connection, intent_id: int, receipt: Receipt | None) 
 async def move_intent(conn: Connection, intent_id: int, state: IntentState, failure: str | None = None) -> None:
     """Set where an intent stands."""
     await conn.execute(_MOVE, intent_id, state.value, failure)
+
+
+async def refuse_waiting(conn: Connection, intent_id: int, failure: str) -> bool:
+    """End an intent that was never sent; False when another lane took it up meanwhile."""
+    return await conn.fetchval(_REFUSE, intent_id, failure) is not None
 
 
 async def free_intent(conn: Connection, intent_id: int) -> None:

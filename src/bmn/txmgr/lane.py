@@ -300,13 +300,18 @@ class Lane:
                 case None:
                     continue
                 case CallReverted() as refusal if may_be_refused(intent.action):
-                    async with self._write() as conn:
-                        await self._move(conn, intent, IntentState.DEAD, f"not sent: {decode_revert(refusal.data)}")
+                    await self._refuse(intent, f"not sent: {decode_revert(refusal.data)}")
                 case CallReverted():
                     ready.append(replace(intent, gas=self._policy.fallback_gas))
                 case gas:
                     ready.append(replace(intent, gas=gas))
         return ready
+
+    async def _refuse(self, intent: LaneIntent, failure: str) -> None:
+        async with self._write() as conn:
+            if await txs.refuse_waiting(conn, intent.id, failure):
+                observe.intent_moved(self._spec.name, intent.action, intent.state.value, IntentState.DEAD.value)
+                await self._wake(conn, intent.hashlock, intent.action)
 
     async def _estimate(self, intent: LaneIntent) -> Gas | CallReverted | None:
         """Return the limit, the contract's refusal, or None when no endpoint answers now."""
