@@ -5,12 +5,14 @@ from decimal import Decimal
 
 from bmn.config.settings import ChainSection, ContractsSection, Settings, TokenSection
 from bmn.contracts.self_check import Needs
+from bmn.core.acceptance import AcceptancePolicy, TokenRule
 from bmn.core.chain import ChainSpec, Contracts
 from bmn.core.errors import ConfigError
 from bmn.core.escrow_address import create_address
 from bmn.core.margins import ChainTiming, Margins
-from bmn.core.units import NATIVE, Address, BlockNumber, ChainId, Seconds, TokenAmount
+from bmn.core.units import NATIVE, Address, BlockNumber, Bps, ChainId, Seconds, TokenAmount, Wei
 from bmn.evm.types import Endpoint
+from bmn.txmgr.fees import FeePolicy
 
 
 def build_specs(settings: Settings) -> dict[ChainId, ChainSpec]:
@@ -69,6 +71,31 @@ def token_amounts(settings: Settings, chain: str) -> dict[Address, TokenAmount]:
     return {token.addresses[chain]: max_amount(token) for token in settings.tokens.values() if chain in token.addresses}
 
 
+def build_pairs(settings: Settings) -> dict[tuple[ChainId, ChainId], AcceptancePolicy]:
+    """Return what we trade, by (source, destination)."""
+    specs = build_specs(settings)
+    names = {spec.id: spec.name for spec in specs.values()}
+    return {
+        (src, dst): AcceptancePolicy(
+            src=specs[src],
+            dst=specs[dst],
+            src_tokens=_token_rules(settings, names[src]),
+            dst_tokens=_token_rules(settings, names[dst]),
+            margins=margins,
+            max_deposit=Wei(settings.limits.max_safety_deposit),
+            min_margin=Bps(settings.limits.min_profit_bps),
+        )
+        for (src, dst), margins in build_margins(settings).items()
+    }
+
+
+def build_fee_policies(settings: Settings) -> dict[ChainId, FeePolicy]:
+    """Return what transactions may cost on each chain."""
+    return {
+        ChainId(chain.id): FeePolicy(max_fee_per_gas=Wei(chain.max_fee_per_gas)) for chain in settings.chains.values()
+    }
+
+
 def build_needs(settings: Settings, chain: str, operators: tuple[Address, ...]) -> Needs:
     """Return what our Resolver on `chain` must allow us."""
     per_lock = token_amounts(settings, chain)
@@ -82,6 +109,19 @@ def build_needs(settings: Settings, chain: str, operators: tuple[Address, ...]) 
         least_margin=min(margins, default=None),
         is_source=any(pair.src == chain for pair in settings.pairs),
     )
+
+
+def _token_rules(settings: Settings, chain: str) -> dict[Address, TokenRule]:
+    return {
+        token.addresses[chain]: TokenRule(
+            symbol=symbol,
+            decimals=token.decimals,
+            max_amount=max_amount(token),
+            micro_usd=None if token.usd is None else int(Decimal(token.usd).scaleb(6)),
+        )
+        for symbol, token in settings.tokens.items()
+        if chain in token.addresses
+    }
 
 
 def _spec(name: str, chain: ChainSection) -> ChainSpec:

@@ -152,6 +152,8 @@ def _token_problems(settings: Settings) -> Iterator[str]:
         for name in token.addresses:
             if name not in settings.chains:
                 yield f"tokens.{symbol}.addresses.{name}: there is no [chains.{name}]; add it or correct the name"
+        if len((token.usd or "").partition(".")[2]) > 6:
+            yield f"tokens.{symbol}.usd: more than 6 decimals; round it"
         decimals = len(token.max_amount.partition(".")[2])
         if decimals > token.decimals:
             yield f"tokens.{symbol}.max_amount: {decimals} decimals, the token has {token.decimals}; round it"

@@ -82,11 +82,13 @@ class PairSection(Section):
 
 
 class TokenSection(Section):
-    """`[tokens.SYMBOL]`: a token that we give and take, one for one between its chains."""
+    """`[tokens.SYMBOL]`: a token that we take and give."""
 
     decimals: Annotated[int, Field(ge=0, le=36)]
     max_amount: DecimalText
     """Most in one order, in whole tokens."""
+    usd: DecimalText | None = None
+    """Fixed price of a whole token, at most six decimals; orders for a token without are refused."""
     addresses: Annotated[dict[str, AddressField], Field(min_length=1)]
     """By chain."""
 
@@ -111,6 +113,8 @@ class LimitsSection(Section):
 
     max_safety_deposit: Positive = 10**17
     """Most native coin put at stake as deposit of one escrow, in wei."""
+    min_profit_bps: Count = 0
+    """Least gain of an order before gas, in 1/10000 of what we pay."""
 
 
 class MarginsSection(Section):

@@ -153,7 +153,7 @@ def _config_text(chains: Sequence[DevChain], block_time: int, port: int) -> str:
     addresses = ", ".join(f'{name} = "{address}"' for name, address in tables.items())
     parts += [f'[[pairs]]\nsrc = "{a.name}"\ndst = "{b.name}"\n' for a in chains for b in chains if a is not b]
     parts += [
-        f'[tokens.BMN]\ndecimals = 18\nmax_amount = "1000"\naddresses = {{ {addresses} }}\n',
+        f'[tokens.BMN]\ndecimals = 18\nmax_amount = "1000"\nusd = "1"\naddresses = {{ {addresses} }}\n',
         f'[resolver]\ndev_keys = {list(OPERATOR_KEYS)}\nsecrets_key_file = "secrets.key"\n',
         f'[maker]\nresolver_url = "http://127.0.0.1:{port}"\ndev_key = {MAKER_KEY}\n',
         f'[api]\nhost = "127.0.0.1"\nport = {port}\n',

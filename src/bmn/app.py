@@ -1,0 +1,289 @@
+"""Makes every object and joins them, top to bottom; holds no logic."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+from bmn.api.components import check_components
+from bmn.api.ports import ApiDeps
+from bmn.api.server import build_app, run_api
+from bmn.config.build import (
+    build_endpoints,
+    build_fee_policies,
+    build_needs,
+    build_pairs,
+    build_specs,
+    quorum_of,
+)
+from bmn.config.keys import load_operators, load_secrets_key, operator_addresses
+from bmn.config.settings import ResolverSection, Settings
+from bmn.contracts.self_check import check_contracts
+from bmn.core.chain import ChainSpec
+from bmn.core.errors import ConfigError
+from bmn.core.swap import State
+from bmn.core.units import ChainId, OrderHash
+from bmn.evm.client import RpcChain, open_chain
+from bmn.evm.types import Endpoint
+from bmn.indexer import IndexerDeps, run_indexer
+from bmn.pg.embedded import open_database
+from bmn.pg.migrate import ENGINE, check_version, upgrade
+from bmn.pg.pool import Pool, connection, open_pool
+from bmn.pg.wake import Wake, run_wake
+from bmn.resolver.deps import ResolverDeps
+from bmn.resolver.intake import accept_order
+from bmn.resolver.secret_intake import take_secret
+from bmn.resolver.service import run_resolver
+from bmn.resolver.view import SwapView, list_views, load_view
+from bmn.seams import SystemClock, SystemRng, SystemSpawner
+from bmn.store import MIGRATIONS
+from bmn.store.sealing import Sealer
+from bmn.txmgr.bell import Bell
+from bmn.txmgr.lanes import LaneDeps, run_lanes
+
+LOCATIONS: Final = (ENGINE, MIGRATIONS)
+"""Where the revisions of the database are."""
+
+
+class Role(StrEnum):
+    """What a process does; any set of them, in any number of processes on one database."""
+
+    INDEXER = "indexer"
+    RESOLVER = "resolver"
+    API = "api"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """What most roles and commands stand on."""
+
+    settings: Settings
+    dsn: str
+    pool: Pool
+    specs: dict[ChainId, ChainSpec]
+    chains: dict[ChainId, RpcChain]
+    endpoints: dict[ChainId, tuple[Endpoint, ...]]
+
+
+@asynccontextmanager
+async def open_dsn(settings: Settings) -> AsyncIterator[str]:
+    """Yield the address of the database, started if it is our own.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    url = settings.database_url
+    async with open_database(settings.home.absolute(), None if url is None else url.get_secret_value()) as dsn:
+        yield dsn
+
+
+@asynccontextmanager
+async def open_store(settings: Settings, *, migrate: bool = False) -> AsyncIterator[tuple[str, Pool]]:
+    """Yield address and pool of a database of the right shape; with `migrate`, one of our own is brought there.
+
+    Raises:
+        ConfigError: DATABASE_OLDER, DATABASE_NEWER, or it cannot be used.
+    """
+    async with open_dsn(settings) as dsn:
+        if migrate and settings.database_url is None:
+            await upgrade(dsn, LOCATIONS)
+        else:
+            await check_version(dsn, LOCATIONS)
+        async with open_pool(dsn) as pool:
+            yield dsn, pool
+
+
+@asynccontextmanager
+async def open_chains(settings: Settings) -> AsyncIterator[dict[ChainId, RpcChain]]:
+    """Yield a client for each configured chain; nothing is asked yet.
+
+    Raises:
+        ConfigError: no chain, or a quorum that does not fit.
+    """
+    build_specs(settings)
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        spawner = SystemSpawner(await stack.enter_async_context(asyncio.TaskGroup()))
+        yield {
+            ChainId(chain.id): await stack.enter_async_context(
+                open_chain(
+                    name=name,
+                    chain_id=ChainId(chain.id),
+                    endpoints=build_endpoints(name, chain),
+                    quorum=quorum_of(chain),
+                    clock=clock,
+                    spawner=spawner,
+                )
+            )
+            for name, chain in settings.chains.items()
+        }
+
+
+@asynccontextmanager
+async def open_base(settings: Settings, *, migrate: bool = False) -> AsyncIterator[Base]:
+    """Yield database and chains.
+
+    Raises:
+        ConfigError: as `open_store` and `open_chains`.
+    """
+    async with open_chains(settings) as chains, open_store(settings, migrate=migrate) as (dsn, pool):
+        yield Base(
+            settings=settings,
+            dsn=dsn,
+            pool=pool,
+            specs=build_specs(settings),
+            chains=chains,
+            endpoints={ChainId(chain.id): build_endpoints(name, chain) for name, chain in settings.chains.items()},
+        )
+
+
+def resolver_section(settings: Settings) -> ResolverSection:
+    """Return `[resolver]`.
+
+    Raises:
+        ConfigError: CONFIG_INVALID, there is none.
+    """
+    if settings.resolver is None:
+        raise ConfigError(
+            "CONFIG_INVALID", "resolver: missing", hint="write a [resolver] block with signers and secrets_key_file"
+        )
+    return settings.resolver
+
+
+def build_resolver_deps(base: Base, sealer: Sealer, wake: Wake) -> ResolverDeps:
+    """Join what the resolver, the API's order intake and `bmn swap explain` need."""
+    return ResolverDeps(
+        pool=base.pool,
+        chains=base.chains,
+        specs=base.specs,
+        pairs=build_pairs(base.settings),
+        accepting=True,
+        sealer=sealer,
+        wake=wake,
+        clock=SystemClock(),
+        rng=SystemRng(),
+    )
+
+
+def open_sealer(settings: Settings) -> Sealer:
+    """Return what seals secrets in the database.
+
+    Raises:
+        ConfigError: the key file is missing or wrong.
+    """
+    return Sealer(load_secrets_key(resolver_section(settings)), SystemRng())
+
+
+async def check_chains(base: Base) -> None:
+    """Check the contracts of every chain, and that our signers may do what the roles need.
+
+    Raises:
+        ConfigError, ChainError: as `check_contracts`.
+    """
+    resolver = base.settings.resolver
+    operators = () if resolver is None else operator_addresses(resolver)
+    for chain_id, spec in base.specs.items():
+        await check_contracts(base.chains[chain_id], spec, build_needs(base.settings, spec.name, operators))
+
+
+async def run_roles(settings: Settings, roles: Collection[Role]) -> None:
+    """Run `roles` until cancelled.
+
+    Raises:
+        ConfigError: settings, database or contracts do not fit; nothing was started.
+        ChainError: a chain did not answer the check at start.
+    """
+    async with open_base(settings, migrate=True) as base:
+        await check_chains(base)
+        works = await _join(base, frozenset(roles))
+        async with asyncio.TaskGroup() as group:
+            for name, work in works.items():
+                group.create_task(work(), name=name)
+
+
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+
+
+async def _join(base: Base, roles: Collection[Role]) -> dict[str, Work]:
+    """Return what runs, by name."""
+    clock, wake = SystemClock(), Wake()
+    holder = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
+    works: dict[str, Work] = {"wake": partial(run_wake, base.dsn, wake, clock)}
+    if Role.INDEXER in roles:
+        works["indexer"] = partial(run_indexer, _indexer_deps(base, wake, holder))
+    if Role.RESOLVER in roles or Role.API in roles:
+        deps = build_resolver_deps(base, open_sealer(base.settings), wake)
+        if Role.RESOLVER in roles:
+            bell = Bell()
+            works["bell"] = partial(_ring, wake, bell)
+            works["lanes"] = partial(run_lanes, await _lane_deps(base, deps.sealer, bell, holder))
+            works["resolver"] = partial(run_resolver, deps)
+        if Role.API in roles:
+            api = base.settings.api
+            works["api"] = partial(run_api, build_app(_api_deps(base, deps)), api.host, api.port)
+    return works
+
+
+def _indexer_deps(base: Base, wake: Wake, holder: str) -> IndexerDeps:
+    return IndexerDeps(
+        pool=base.pool,
+        chains=base.chains,
+        specs=base.specs,
+        sockets={
+            chain_id: [endpoint for endpoint in endpoints if endpoint.ws_url]
+            for chain_id, endpoints in base.endpoints.items()
+        },
+        wake=wake,
+        clock=SystemClock(),
+        holder=holder,
+    )
+
+
+async def _lane_deps(base: Base, sealer: Sealer, bell: Bell, holder: str) -> LaneDeps:
+    # Key files open slowly on purpose.
+    signers = await asyncio.to_thread(load_operators, base.settings, resolver_section(base.settings))
+    return LaneDeps(
+        pool=base.pool,
+        chains=base.chains,
+        specs=base.specs,
+        signers=dict.fromkeys(base.chains, signers),
+        policies=build_fee_policies(base.settings),
+        sealer=sealer,
+        clock=SystemClock(),
+        bell=bell,
+        holder=holder,
+    )
+
+
+def _api_deps(base: Base, deps: ResolverDeps) -> ApiDeps:
+    async def load_one(order_hash: OrderHash) -> SwapView | None:
+        async with connection(base.pool) as conn:
+            return await load_view(conn, order_hash)
+
+    async def load_many(state: State | None, limit: int) -> Sequence[SwapView]:
+        async with connection(base.pool) as conn:
+            return await list_views(conn, state, limit)
+
+    return ApiDeps(
+        accept_order=lambda signed: accept_order(signed, deps),
+        take_secret=lambda order_hash, secret: take_secret(order_hash, secret, deps),
+        load_view=load_one,
+        list_views=load_many,
+        check_components=lambda: check_components(base.pool, base.specs.values(), deps.clock),
+        specs=base.specs,
+        pairs=tuple(deps.pairs),
+    )
+
+
+async def _ring(wake: Wake, bell: Bell) -> None:
+    """Wake the lanes with everybody else: an intent may have been recorded."""
+    woken = wake.subscribe()
+    while True:
+        await woken.wait()
+        woken.clear()
+        bell.ring()
