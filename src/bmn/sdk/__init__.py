@@ -1,0 +1,1 @@
+"""Clients of our services, for other programs and for the maker tools."""
