@@ -52,8 +52,11 @@ def _order_routes(deps: ApiDeps) -> Sequence[HTTPRouteHandler]:
         return Response(body, status_code=201 if answer.is_new else 200)
 
     @get("/api/v1/orders")
-    async def list_orders(state: str | None = None, limit: Annotated[int, Parameter(ge=1, le=500)] = 50) -> SwapsBody:
-        views = await deps.list_views(_parse_state(state), limit)
+    async def list_orders(
+        of_state: Annotated[str | None, Parameter(query="state")] = None,
+        limit: Annotated[int, Parameter(ge=1, le=500)] = 50,
+    ) -> SwapsBody:
+        views = await deps.list_views(_parse_state(of_state), limit)
         return SwapsBody(orders=[show_swap(view) for view in views])
 
     @get("/api/v1/orders/{order:str}")
