@@ -135,7 +135,7 @@ FROM chain_heads WHERE chain_id = $1
 
 _ESCROWS = """
 SELECT chain_id, address, side, immutables, complement, block_number, block_time, block_hash, tx_hash FROM escrows
-WHERE hashlock = $1 AND orphaned_at IS NULL ORDER BY block_time, address
+WHERE hashlock = $1 AND orphaned_at IS NULL ORDER BY block_time, chain_id, block_number, address
 """
 
 _EVENTS = """
