@@ -9,7 +9,7 @@ _SIGNED = Counter("bmn_txs_signed_total", "Transactions signed and stored.", ["c
 _MOVED = Counter("bmn_intents_moved_total", "State changes of intents.", ["chain", "action", "state"])
 _NOT_TAKEN = Counter("bmn_txs_not_taken_total", "Broadcasts that no endpoint took.", ["chain", "status"])
 _FOREIGN = Counter("bmn_foreign_nonces_total", "Nonces of ours used by a transaction that is not ours.", ["chain"])
-_HOLES = Counter("bmn_nonce_holes_total", "Nonces below our newest that nothing of ours held.", ["chain"])
+_ILL = Counter("bmn_lane_findings_total", "Nonces that block a lane, by what is wrong with them.", ["chain", "ailment"])
 _STUMBLES = Counter("bmn_lane_stumbles_total", "Passes of a lane that ended early, by code.", ["chain", "code"])
 _OPEN = Gauge("bmn_lane_open_nonces", "Nonces that are not final.", ["chain", "signer"])
 
@@ -38,10 +38,10 @@ def nonce_used_elsewhere(chain: str, signer: str, nonce: int) -> None:
     _log.error("nonce_used_elsewhere", chain=chain, signer=signer, nonce=nonce)
 
 
-def nonce_hole_found(chain: str, signer: str, nonce: int) -> None:
-    """A nonce blocks the lane and nothing of ours holds it; a self-transfer fills it."""
-    _HOLES.labels(chain).inc()
-    _log.warning("nonce_hole_found", chain=chain, signer=signer, nonce=nonce)
+def lane_is_ill(chain: str, signer: str, nonce: int, ailment: str) -> None:
+    """A nonce blocks the lane: `hole` is filled by a self-transfer, `lost` needs a person."""
+    _ILL.labels(chain, ailment).inc()
+    _log.error("lane_is_ill", chain=chain, signer=signer, nonce=nonce, ailment=ailment)
 
 
 def lane_stumbled(chain: str, code: str, detail: str) -> None:

@@ -120,10 +120,10 @@ _NEXT_NONCE = "SELECT coalesce(max(nonce) + 1, 0) FROM txs WHERE chain_id = $1 A
 
 _HELD = "SELECT DISTINCT nonce FROM txs WHERE chain_id = $1 AND signer = $2 AND nonce >= $3"
 
-_HAS_WORK = """
-SELECT EXISTS (SELECT 1 FROM intents WHERE chain_id = $1 AND nonce IS NULL AND state = 'waiting')
-    OR EXISTS (SELECT 1 FROM intents WHERE chain_id = $1 AND signer = $2 AND nonce IS NOT NULL
-               AND state NOT IN ('done', 'dead'))
+_WORK = """
+SELECT EXISTS (SELECT 1 FROM intents WHERE chain_id = $1 AND nonce IS NULL AND state = 'waiting') AS waits,
+       EXISTS (SELECT 1 FROM intents WHERE chain_id = $1 AND signer = $2 AND nonce IS NOT NULL
+               AND state NOT IN ('done', 'dead')) AS holds
 """
 
 _ASSIGN = """
@@ -179,10 +179,11 @@ SELECT t.*, i.action FROM txs t JOIN intents i ON i.id = t.intent_id WHERE i.has
 """
 
 
-async def has_work(conn: Connection, chain_id: ChainId, signer: Address) -> bool:
-    """Whether the lane has a nonce to look after, or anything of its chain waits."""
-    found: bool = await conn.fetchval(_HAS_WORK, chain_id, signer)
-    return found
+async def load_work(conn: Connection, chain_id: ChainId, signer: Address) -> tuple[bool, bool]:
+    """Return whether anything of the chain waits for a nonce, and whether the lane holds one that is not final."""
+    row = await conn.fetchrow(_WORK, chain_id, signer)
+    assert row is not None
+    return row["waits"], row["holds"]
 
 
 async def load_open(conn: Connection, chain_id: ChainId, signer: Address, sealer: Sealer) -> list[LaneIntent]:

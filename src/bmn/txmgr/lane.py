@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from bmn.bindings.abi import decode_revert
 from bmn.core.chain import ChainSpec
-from bmn.core.errors import ChainError, PermanentError, TransientError
+from bmn.core.errors import ChainError, InvariantViolation, PermanentError, TransientError
 from bmn.core.facts import IntentState
 from bmn.core.swap import Action
 from bmn.core.units import BlockHash, BlockNumber, Gas, Hashlock, Nonce, TxHash, UnixTime, Wei
@@ -28,6 +28,7 @@ from bmn.seams.crash import crashpoint
 from bmn.store import txs
 from bmn.store.sealing import Sealer
 from bmn.store.txs import Attempt, LaneIntent, NewAttempt
+from bmn.txmgr.doctor import Ailment, diagnose
 from bmn.txmgr.fees import FeePolicy, bumped_fees, first_fees, is_overdue
 from bmn.txmgr.verdict import Verdict, choose_next, is_retired, judge, may_be_refused
 
@@ -76,10 +77,12 @@ class Lane:
             ear.clear()
             try:
                 await self.step()
-            except LostLease:
+            except (LostLease, InvariantViolation):
                 raise
             except (TransientError, PermanentError) as error:
                 observe.lane_stumbled(self._spec.name, error.code, error.detail)
+            except Exception as error:  # noqa: BLE001 - edge of the loop: one bad pass must not stop claims for good
+                observe.lane_stumbled(self._spec.name, "UNEXPECTED", type(error).__name__)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await ear.wait()
@@ -87,8 +90,9 @@ class Lane:
     async def step(self) -> None:
         """Make one pass; no chain is asked when nothing is to be done."""
         async with connection(self._pool) as conn:
-            if not await txs.has_work(conn, self._spec.id, self._signer.address):
-                return
+            waits, holds = await txs.load_work(conn, self._spec.id, self._signer.address)
+        if not (waits or holds):
+            return
         head = await self._fetch_head()
         held = await self._load_open()
         if head.hash != self._head:
@@ -97,9 +101,8 @@ class Lane:
             self._head = head.hash
             crashpoint("lane.reconciled")
             held = await self._load_open()
-        await self._drop_waiting()
         replaced = await self._replace(held, head)
-        assigned = await self._assign(len(held), head)
+        assigned = waits and await self._assign(len(held), head)
         await self._broadcast(await self._load_open() if replaced or assigned else held, head)
 
     async def _fetch_head(self) -> Head:
@@ -142,7 +145,7 @@ class Lane:
                 crashpoint("tx.mined")
         unmined = [intent for intent in held if verdicts[intent.id].receipt is None]
         if unmined:
-            await self._look_for_strangers(unmined, head)
+            await self._look_for_strangers(held, unmined, head)
 
     async def _confirm_final(self, verdicts: dict[int, Verdict]) -> None:
         """Take final verdicts only from a quorum of endpoints; what they do not confirm stays open."""
@@ -179,8 +182,8 @@ class Lane:
             return verdict
         return replace(verdict, failure=f"reverted; gas used {receipt.gas_used} of {intent.gas}")
 
-    async def _look_for_strangers(self, unmined: Sequence[LaneIntent], head: Head) -> None:
-        """Find nonces that are gone or that nothing of ours holds."""
+    async def _look_for_strangers(self, held: Sequence[LaneIntent], unmined: Sequence[LaneIntent], head: Head) -> None:
+        """Find nonces that others used and nonces that nothing of ours holds."""
         address = self._signer.address
         latest = await self._chain.nonce(address, BlockTag.HEAD)
         lost = [intent for intent in unmined if intent.nonce is not None and intent.nonce < latest]
@@ -189,14 +192,12 @@ class Lane:
             await self._settle_lost(lost, deep)
         async with connection(self._pool) as conn:
             after = await txs.load_next_nonce(conn, self._spec.id, address)
-            known = await txs.load_held_nonces(conn, self._spec.id, address, latest)
-        holes = [Nonce(nonce) for nonce in range(latest, after) if nonce not in known]
-        known_holes = {intent.nonce for intent in unmined if intent.action == txs.HOLE}
-        for nonce in holes:
-            if nonce not in known_holes:
-                observe.nonce_hole_found(self._spec.name, str(address), nonce)
+            signed = await txs.load_held_nonces(conn, self._spec.id, address, latest)
+        for finding in diagnose(latest, after, signed, [intent.nonce for intent in held]):
+            observe.lane_is_ill(self._spec.name, str(address), finding.nonce, finding.ailment.value)
+            if finding.ailment is Ailment.HOLE:
                 async with self._write() as conn:
-                    await txs.add_hole(conn, self._spec.id, address, nonce)
+                    await txs.add_hole(conn, self._spec.id, address, finding.nonce)
 
     async def _settle_lost(self, lost: Sequence[LaneIntent], deep: BlockNumber) -> None:
         """Give up nonces that a quorum sees final with a transaction that is not ours."""
@@ -246,12 +247,14 @@ class Lane:
                     continue
                 fees = bumped
             signed.append((await self._sign(intent, intent.nonce, fees, head, is_cancel=is_cancel), why))
+        if not signed:
+            return False
         crashpoint("tx.signed")
         async with self._write() as conn:
             for new, _ in signed:
                 await txs.add_attempt(conn, new, self._sealer)
         self._tell_signed(signed)
-        return bool(signed)
+        return True
 
     def _why_replace(self, intent: LaneIntent, head: Head) -> str | None:
         if intent.state not in _UNMINED:
@@ -263,6 +266,7 @@ class Lane:
 
     async def _assign(self, in_flight: int, head: Head) -> bool:
         """Give waiting intents their nonces, with the signed bytes, in one transaction; return whether any got one."""
+        await self._drop_waiting()
         cap = self._policy.max_in_flight
         async with connection(self._pool) as conn:
             waiting = await txs.load_waiting(conn, self._spec.id, cap * 2, self._sealer)
