@@ -5,12 +5,12 @@ from typing import Final
 
 import msgspec
 
-from bmn.api.ports import EscrowView, SwapView
 from bmn.core.compact_signature import parse_signature
 from bmn.core.errors import BadInput
 from bmn.core.order import MakerTraitsWord, Order, Salt
 from bmn.core.signed_order import SignedOrder
 from bmn.core.units import UINT256_MAX, Address, ChainId, Secret, TokenAmount
+from bmn.resolver.view import EscrowView, SwapView
 
 MAX_EXTENSION: Final = 4096
 """Bytes; an escrow order with 31 resolvers and an auction needs a fraction."""

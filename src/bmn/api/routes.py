@@ -24,15 +24,14 @@ from bmn.api.bodies import (
     parse_secret_body,
     show_swap,
 )
-from bmn.api.ports import ApiDeps, Refusal
+from bmn.api.ports import ApiDeps
 from bmn.api.problems import problem
 from bmn.core.chain import ChainSpec
-from bmn.core.eip712 import order_hash
 from bmn.core.errors import BadInput, NotFound
-from bmn.core.signed_order import SignedOrder
 from bmn.core.swap import State
 from bmn.core.units import OrderHash
-from bmn.evm.signer import Signature, recover
+from bmn.resolver.intake import Rejected
+from bmn.resolver.secret_intake import NotTaken
 
 
 def build_routes(deps: ApiDeps) -> Sequence[HTTPRouteHandler]:
@@ -43,10 +42,8 @@ def build_routes(deps: ApiDeps) -> Sequence[HTTPRouteHandler]:
 def _order_routes(deps: ApiDeps) -> Sequence[HTTPRouteHandler]:
     @post("/api/v1/orders", status_code=201)
     async def submit_order(data: OrderBody) -> Response[Any]:
-        signed = parse_order_body(data)
-        _check_signature(signed, deps)
-        answer = await deps.accept_order(signed)
-        if isinstance(answer, Refusal):
+        answer = await deps.accept_order(parse_order_body(data))
+        if isinstance(answer, Rejected):
             return problem(422, answer.code, answer.detail, hint=answer.hint)
         body = AcceptedBody(order_hash=str(answer.order_hash), hashlock=str(answer.hashlock), state=answer.state.value)
         return Response(body, status_code=201 if answer.is_new else 200)
@@ -70,7 +67,7 @@ def _order_routes(deps: ApiDeps) -> Sequence[HTTPRouteHandler]:
     async def hand_over_secret(order: str, data: SecretBody) -> Response[Any]:
         secret = parse_secret_body(data)
         answer = await deps.take_secret(OrderHash.from_hex(order), secret)
-        if isinstance(answer, Refusal):
+        if isinstance(answer, NotTaken):
             return problem(_SECRET_STATUS.get(answer.code, 409), answer.code, answer.detail, hint=answer.hint)
         return Response(TakenBody(state=answer.state.value), status_code=202)
 
@@ -86,7 +83,9 @@ def _service_routes(deps: ApiDeps) -> Sequence[HTTPRouteHandler]:
             status="ok" if healthy else "degraded",
             components={
                 name: ComponentBody(
-                    status="ok" if component.healthy else "down", detail=component.detail, head_age=component.head_age
+                    status="ok" if component.healthy else "down",
+                    detail=component.detail,
+                    head_age=component.head_age,
                 )
                 for name, component in components.items()
             },
@@ -114,21 +113,7 @@ def _service_routes(deps: ApiDeps) -> Sequence[HTTPRouteHandler]:
     return [show_health, show_ready, show_metrics, show_resolver]
 
 
-_SECRET_STATUS = {"ORDER_UNKNOWN": 404, "SECRET_MISMATCH": 400, "BAD_SECRET": 400}
-
-
-def _check_signature(signed: SignedOrder, deps: ApiDeps) -> None:
-    domain = deps.domain(signed.src_chain)
-    if domain is None:
-        raise BadInput("CHAIN_UNKNOWN", "this resolver does not trade from that source chain")
-    digest = order_hash(domain, signed.order)
-    signature = Signature(r=signed.signature.r.word, s=signed.signature.s, y_parity=signed.signature.y_parity)
-    if recover(digest, signature) != signed.order.maker:
-        raise BadInput(
-            "BAD_SIGNATURE",
-            "the signature is not the maker's over this order",
-            hint="sign with the domain that GET /api/v1/resolver names",
-        )
+_SECRET_STATUS = {"WRONG_SECRET": 400}
 
 
 def _parse_state(text: str | None) -> State | None:

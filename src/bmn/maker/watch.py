@@ -56,7 +56,7 @@ async def watch_order(
     last: Progress | None = None
     while True:
         try:
-            progress = await look_at(order, verify=verify, resolver=resolver)
+            progress: Progress | None = await look_at(order, verify=verify, resolver=resolver)
         except TransientError:
             progress = last
         if progress is not None and progress != last:
