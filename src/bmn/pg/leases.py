@@ -103,7 +103,7 @@ async def hold_lease(pool: Pool, name: str, holder: str, *, ttl: float, clock: C
         raise
     finally:
         with suppress(TransientError, TimeoutError):  # it ends by itself
-            async with asyncio.timeout(ttl), connection(pool) as conn:
+            async with asyncio.timeout(ttl / 4), connection(pool) as conn:
                 await release(conn, lease)
 
 

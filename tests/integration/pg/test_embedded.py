@@ -18,7 +18,7 @@ from tests.support.forked import as_plain_user, plain_user
 from tests.support.postgres import in_thread
 
 from bmn.core.errors import ConfigError
-from bmn.pg.embedded import check_server_facts, open_database
+from bmn.pg.embedded import open_database
 from bmn.pg.filelock import open_owned, try_exclusive
 from bmn.pg.place import choose_place
 
@@ -195,19 +195,6 @@ def test_a_plain_user_keeps_everything_private_in_the_home(folder: Path) -> None
     if ROOT:  # root runs it as its owner, and the owner can go on afterwards
         assert in_thread(use()) == (str(home / "postgres" / "data"), 0o700)
         assert as_plain_user(lambda: asyncio.run(use())) == (str(home / "postgres" / "data"), 0o700)
-
-
-@pytest.mark.parametrize("facts", [(14, "UTF8", False, "TOO_OLD"), (15, "LATIN1", False, "ENCODING")])
-def test_refuses_a_server_by_what_it_says(facts: tuple[int, str, bool, str]) -> None:
-    major, encoding, standby, code = facts
-    with pytest.raises(ConfigError, match=f"DATABASE_{code}"):
-        check_server_facts(major=major, encoding=encoding, standby=standby)
-
-
-def test_takes_the_oldest_promised_version_but_no_standby() -> None:
-    check_server_facts(major=15, encoding="UTF8", standby=False)
-    with pytest.raises(ConfigError, match="DATABASE_STANDBY"):
-        check_server_facts(major=15, encoding="UTF8", standby=True)
 
 
 if ROOT:

@@ -1,272 +1,364 @@
-"""The queue's promises on a real PostgreSQL."""
+"""The queue against a real server: one rule each."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 
-from bmn.core.errors import NotFound, PermanentError, TransientError
+from bmn.core.errors import InvariantViolation, NotFound
+from bmn.pg.dead import drop_dead, list_dead, load_dead, load_depth, retry_dead
 from bmn.pg.errors import LostLease
-from bmn.pg.pool import Pool, connection, open_pool, transaction
+from bmn.pg.pool import Connection, Pool, connection, open_pool, transaction
 from bmn.pg.queue import (
     Claimed,
+    Fate,
     Priority,
     bury,
     claim,
-    drop_dead,
     enqueue,
     finish,
-    load_dead,
-    load_depth,
+    next_due,
+    put_back,
     renew,
-    retry_dead,
     retry_later,
     sweep_expired,
 )
-from bmn.pg.wake import Wake
-from bmn.pg.worker import run_worker
-from bmn.seams import SystemClock, SystemRng
 
-QUEUE = "orders:execution"
+LEASE = 60.0
+EXPIRED = -1.0
 
 
 @pytest.fixture
 async def pool(engine_database: str) -> AsyncIterator[Pool]:
-    async with open_pool(engine_database) as pool:
-        yield pool
+    async with open_pool(engine_database, size=10) as opened:
+        yield opened
 
 
-async def put(pool: Pool, **options: object) -> None:
-    async with connection(pool) as conn:
-        await enqueue(conn, **({"queue": QUEUE, "kind": "test", "payload": b"x"} | options))  # type: ignore[arg-type]
+async def put(
+    pool: Pool,
+    payload: str = "x",
+    *,
+    queue: str = "q",
+    priority: Priority = Priority.NORMAL,
+    key: bytes | None = None,
+    dedup: str | None = None,
+    delay: float = 0.0,
+    max_attempts: int | None = None,
+) -> None:
+    async with transaction(pool) as conn:
+        await enqueue(
+            conn,
+            queue=queue,
+            kind="k@1",
+            payload=payload.encode(),
+            priority=priority,
+            key=key,
+            dedup=dedup,
+            delay=delay,
+            max_attempts=max_attempts,
+        )
 
 
-async def take(pool: Pool) -> Claimed | None:
-    return await claim(pool, [QUEUE], 2.0)
+async def take(pool: Pool, *queues: str, limit: int = 10, lease: float = LEASE) -> list[str]:
+    return [one.payload.decode() for one in await claim(pool, queues or ("q",), limit, lease)]
 
 
-async def taken(pool: Pool) -> Claimed:
-    claimed = await take(pool)
-    assert claimed is not None
-    return claimed
+async def take_one(pool: Pool, *, lease: float = LEASE) -> Claimed:
+    [one] = await claim(pool, ("q",), 10, lease)
+    return one
 
 
-async def end(pool: Pool, claimed: Claimed) -> None:
+async def done(pool: Pool, claimed: Claimed) -> None:
     async with transaction(pool) as conn:
         await finish(conn, claimed)
 
 
-async def expire_leases(pool: Pool) -> None:
+async def count(pool: Pool) -> int:
     async with connection(pool) as conn:
-        await conn.execute("UPDATE messages SET lease_until = '-infinity' WHERE lease_token IS NOT NULL")
-    await sweep_expired(pool)
+        return int(await conn.fetchval("SELECT count(*) FROM messages"))
 
 
-async def test_a_message_of_a_transaction_that_failed_was_never_there(pool: Pool) -> None:
-    with pytest.raises(RuntimeError):
+async def put_and_fail(conn: Connection) -> None:
+    await enqueue(conn, queue="q", kind="k@1", payload=b"x")
+    await conn.execute("SELECT 1/0")
+
+
+async def write_and_finish(conn: Connection, claimed: Claimed) -> None:
+    await conn.execute("INSERT INTO results VALUES (1)")
+    await finish(conn, claimed)
+
+
+async def test_a_message_stands_or_falls_with_the_transaction_that_put_it(pool: Pool) -> None:
+    with pytest.raises(asyncpg.DivisionByZeroError):
         async with transaction(pool) as conn:
-            await enqueue(conn, queue=QUEUE, kind="test", payload=b"x")
-            raise RuntimeError
-    assert await take(pool) is None
+            await put_and_fail(conn)
+    assert await take(pool) == []
 
 
-async def test_the_more_urgent_message_comes_first(pool: Pool) -> None:
-    await put(pool, payload=b"low", priority=Priority.LOW)
-    await put(pool, payload=b"critical", priority=Priority.CRITICAL)
-    assert (await taken(pool)).payload == b"critical"
+async def test_a_claim_carries_what_was_put(pool: Pool) -> None:
+    async with transaction(pool) as conn:
+        await enqueue(conn, queue="q", kind="k@1", payload=b"\x00", key=b"\x01", dedup="d", max_attempts=3, trace="t")
+    one = await take_one(pool)
+    assert (one.queue, one.kind, one.payload, one.key, one.dedup) == ("q", "k@1", b"\x00", b"\x01", "d")
+    assert (one.attempts, one.max_attempts, one.trace, one.priority) == (1, 3, "t", Priority.NORMAL)
 
 
-async def test_a_message_with_a_delay_is_not_due_before(pool: Pool) -> None:
-    await put(pool, delay=60.0)
-    assert await take(pool) is None
-    async with connection(pool) as conn:
-        await conn.execute("UPDATE messages SET run_at = clock_timestamp()")
-    assert await take(pool) is not None
+async def test_higher_priority_first_then_the_queue_named_first_then_the_longest_due(pool: Pool) -> None:
+    await put(pool, "second", queue="b", priority=Priority.HIGH)
+    await put(pool, "fifth", queue="b")
+    await put(pool, "third", queue="a", delay=-2)
+    await put(pool, "fourth", queue="a", delay=-1)
+    await put(pool, "first", queue="b", priority=Priority.CRITICAL)
+    order = [payload for _ in range(5) for payload in await take(pool, "a", "b", limit=1)]
+    assert order == ["first", "second", "third", "fourth", "fifth"]
 
 
-async def test_messages_of_one_key_never_run_at_the_same_time(pool: Pool) -> None:
-    await put(pool, key=b"swap", payload=b"1")
-    await put(pool, key=b"swap", payload=b"2")
-    first = await taken(pool)
-    assert await take(pool) is None
-    await end(pool, first)
-    assert (await taken(pool)).payload == b"2"
+async def test_takes_only_from_the_queues_named_and_no_more_than_the_limit(pool: Pool) -> None:
+    for number in range(3):
+        await put(pool, str(number), queue="a")
+    await put(pool, queue="b")
+    assert len(await take(pool, "a", limit=2)) == 2
+    assert len(await take(pool, "a", limit=2)) == 1
+    assert await take(pool, "c") == []
 
 
-async def test_many_claimers_never_get_one_message_twice(pool: Pool) -> None:
-    for number in range(40):
-        await put(pool, payload=b"%d" % number, key=b"%d" % (number % 7))
-    done: list[bytes] = []
-
-    async def work() -> None:
-        while len(done) < 40:
-            claimed = await take(pool)
-            if claimed is not None:
-                await end(pool, claimed)
-                done.append(claimed.payload)
-            await asyncio.sleep(0)
-
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        for _ in range(8):
-            group.create_task(work())
-    assert sorted(done) == sorted(b"%d" % number for number in range(40))
+async def test_a_message_is_not_handed_out_before_it_is_due(pool: Pool) -> None:
+    await put(pool, delay=3600)
+    assert await take(pool) == []
+    due = await next_due(pool, ["q"])
+    assert due is not None
+    assert 3590 < due <= 3600
+    assert await next_due(pool, ["other"]) is None
+    await put(pool, delay=0)
+    assert await take(pool) == ["x"]
 
 
-async def test_a_waiting_duplicate_is_folded_and_keeps_the_sooner_and_more_urgent(pool: Pool) -> None:
-    await put(pool, key=b"swap", dedup="swap", delay=60.0, priority=Priority.LOW)
-    await put(pool, key=b"swap", dedup="swap", priority=Priority.HIGH)
-    await end(pool, await taken(pool))
-    assert await take(pool) is None
+async def test_messages_of_one_key_run_one_at_a_time_and_in_order(pool: Pool) -> None:
+    await put(pool, "low", key=b"k", priority=Priority.LOW, queue="a")
+    await put(pool, "high", key=b"k", priority=Priority.HIGH, queue="b")
+    await put(pool, "other", key=b"l", queue="a")
+    assert sorted(await take(pool, "a", "b")) == ["high", "other"]
+    assert await take(pool, "a", "b") == []
 
 
-async def test_a_wake_up_during_the_work_runs_again_after_it(pool: Pool) -> None:
-    await put(pool, key=b"swap", dedup="swap")
-    first = await taken(pool)
-    await put(pool, key=b"swap", dedup="swap")
-    assert await take(pool) is None
-    await end(pool, first)
-    assert await take(pool) is not None
+async def test_a_key_is_free_again_after_finish_retry_or_death(pool: Pool) -> None:
+    for payload in "abc":
+        await put(pool, payload, key=b"k", max_attempts=5)
+    first = await take_one(pool)
+    await done(pool, first)
+    second = await take_one(pool)
+    await retry_later(pool, second, "no", 3600)
+    third = await take_one(pool)
+    await bury(pool, third, "no")
+    assert [first.payload, second.payload, third.payload] == [b"a", b"b", b"c"]
+    assert await take(pool) == []
 
 
-async def test_a_message_of_a_dead_worker_comes_back(pool: Pool) -> None:
+async def test_a_queue_nobody_serves_does_not_block_the_key_elsewhere(pool: Pool) -> None:
+    await put(pool, "never", queue="unserved", key=b"k", priority=Priority.CRITICAL)
+    await put(pool, "served", queue="a", key=b"k")
+    assert await take(pool, "a") == ["served"]
+
+
+async def test_a_waiting_duplicate_is_folded_and_moved_up_but_never_back(pool: Pool) -> None:
+    await put(pool, dedup="d", delay=3600, priority=Priority.LOW)
+    await put(pool, dedup="d", delay=0, priority=Priority.HIGH)
+    await put(pool, dedup="d", delay=3600, priority=Priority.LOW)
+    one = await take_one(pool)
+    assert one.priority == Priority.HIGH
+    assert await count(pool) == 1
+
+
+async def test_a_duplicate_of_a_message_in_work_runs_after_it(pool: Pool) -> None:
+    await put(pool, "first", dedup="d")
+    first = await take_one(pool)
+    await put(pool, "second", dedup="d")
+    await put(pool, "third", dedup="d")
+    assert await take(pool) == []
+    await done(pool, first)
+    assert await take(pool) == ["second"]
+
+
+async def test_a_duplicate_put_by_an_open_transaction_is_not_handed_out_before_its_commit(pool: Pool) -> None:
+    """Else the worker could read what was before, finish, and the wake-up would be lost."""
+    await put(pool, dedup="d")
+    async with transaction(pool) as conn:
+        await enqueue(conn, queue="q", kind="k@1", payload=b"y", dedup="d")
+        assert await take(pool) == []
+    assert await take(pool) == ["x"]
+
+
+async def test_a_failed_message_folds_into_the_duplicate_that_came_meanwhile(pool: Pool) -> None:
+    await put(pool, "first", dedup="d", max_attempts=2)
+    first = await take_one(pool)
+    await put(pool, "second", dedup="d", max_attempts=2)
+    assert await retry_later(pool, first, "broke", 3600) is Fate.WAITS
+    second = await take_one(pool)  # at once: there was news
+    assert (second.payload, second.attempts) == (b"second", 2)
+    assert await retry_later(pool, second, "broke", 0) is Fate.DEAD
+
+
+async def test_a_message_of_a_dead_worker_folds_into_the_duplicate_that_came_meanwhile(pool: Pool) -> None:
+    await put(pool, "first", dedup="d")
+    await take_one(pool, lease=EXPIRED)
+    await put(pool, "second", dedup="d")
+    assert await sweep_expired(pool) == 1
+    await done(pool, await take_one(pool))
+    assert await count(pool) == 0
+
+
+async def test_finish_needs_a_transaction(pool: Pool) -> None:
     await put(pool)
-    lost = await taken(pool)
-    await expire_leases(pool)
-    again = await taken(pool)
-    assert (again.id, again.attempts) == (lost.id, 2)
+    one = await take_one(pool)
+    async with connection(pool) as conn:
+        with pytest.raises(InvariantViolation, match="NO_TRANSACTION"):
+            await finish(conn, one)
+    assert not one.finished.is_set()
+    await done(pool, one)
+    assert one.finished.is_set()
+    assert await count(pool) == 0
+
+
+async def test_a_late_finish_takes_its_result_down_with_it(pool: Pool) -> None:
+    async with connection(pool) as conn:
+        await conn.execute("CREATE TABLE results (n int)")
+    await put(pool)
+    late = await take_one(pool, lease=EXPIRED)
+    assert await sweep_expired(pool) == 1
+    again = await take_one(pool)
+    assert again.token > late.token
     with pytest.raises(LostLease):
-        await end(pool, lost)
-    await end(pool, again)
+        async with transaction(pool) as conn:
+            await write_and_finish(conn, late)
+    async with connection(pool) as conn:
+        assert await conn.fetchval("SELECT count(*) FROM results") == 0
+    await done(pool, again)
 
 
-async def test_a_message_of_a_dead_worker_is_folded_into_its_waiting_twin(pool: Pool) -> None:
-    await put(pool, key=b"swap", dedup="swap")
-    await taken(pool)
-    await put(pool, key=b"swap", dedup="swap")
-    await expire_leases(pool)
-    await end(pool, await taken(pool))
-    assert await take(pool) is None
-
-
-async def test_a_message_given_back_is_folded_into_its_waiting_twin(pool: Pool) -> None:
-    await put(pool, key=b"swap", dedup="swap")
-    first = await taken(pool)
-    await put(pool, key=b"swap", dedup="swap")
-    await retry_later(pool, first, "busy", 0)
-    await end(pool, await taken(pool))
-    assert await take(pool) is None
-
-
-async def test_a_renewed_lease_is_not_swept(pool: Pool) -> None:
+async def test_an_expired_lease_that_nobody_took_can_still_be_finished(pool: Pool) -> None:
     await put(pool)
-    claimed = await taken(pool)
-    assert await renew(pool, claimed, 60.0)
+    await done(pool, await take_one(pool, lease=EXPIRED))
+
+
+async def test_after_a_sweep_every_way_to_let_go_is_refused_to_the_late_owner(pool: Pool) -> None:
+    await put(pool)
+    late = await take_one(pool, lease=EXPIRED)
     await sweep_expired(pool)
-    assert await take(pool) is None
-    await end(pool, claimed)
-    assert not await renew(pool, claimed, 60.0)
+    for refused in (retry_later(pool, late, "x", 0), bury(pool, late, "x"), put_back(pool, late)):
+        with pytest.raises(LostLease):
+            await refused
+    assert await renew(pool, [late], LEASE) == set()
+    assert await count(pool) == 1
 
 
-async def test_a_dead_letter_keeps_its_error_and_can_be_retried_or_dropped(pool: Pool) -> None:
-    await put(pool, payload=b"poison", max_attempts=3)
-    await bury(pool, await taken(pool), "BAD: poison")
+async def test_a_sweep_leaves_living_leases_alone(pool: Pool) -> None:
+    await put(pool)
+    one = await take_one(pool, lease=EXPIRED)
+    assert await renew(pool, [one], LEASE) == {one.id}
+    assert await sweep_expired(pool) == 0
+    assert await take(pool) == []
+
+
+async def test_a_sweep_does_not_wait_for_a_message_that_is_being_finished(pool: Pool) -> None:
+    await put(pool)
+    one = await take_one(pool, lease=EXPIRED)
+    async with transaction(pool) as conn:
+        await finish(conn, one)
+        assert await sweep_expired(pool) == 0
+        assert await renew(pool, [one], LEASE) == {one.id}
+    assert await count(pool) == 0
+
+
+async def test_the_last_attempt_goes_to_the_dead_and_the_one_before_does_not(pool: Pool) -> None:
+    await put(pool, max_attempts=2)
+    assert await retry_later(pool, await take_one(pool), "first", 0) is Fate.WAITS
+    assert await retry_later(pool, await take_one(pool), "second", 0) is Fate.DEAD
     async with connection(pool) as conn:
-        (dead,) = await load_dead(conn)
-        assert (dead.payload, dead.error, dead.attempts) == (b"poison", "BAD: poison", 1)
+        [dead] = await list_dead(conn)
+    assert (dead.error, dead.attempts, dead.payload) == ("second", 2, b"x")
+
+
+async def test_a_message_that_kills_its_workers_dies_too(pool: Pool) -> None:
+    await put(pool, max_attempts=2)
+    await take_one(pool, lease=EXPIRED)
+    await sweep_expired(pool)
+    await take_one(pool, lease=EXPIRED)
+    await sweep_expired(pool)
+    assert await count(pool) == 0
+    async with connection(pool) as conn:
+        [dead] = await list_dead(conn)
+    assert "its worker died" in dead.error
+
+
+async def test_a_message_that_kills_its_workers_and_is_never_given_up_comes_back_ever_later(pool: Pool) -> None:
+    await put(pool)
+    for _ in range(2):
+        await take_one(pool, lease=EXPIRED)
+        await sweep_expired(pool)
+    await take_one(pool, lease=EXPIRED)
+    await sweep_expired(pool)
+    due = await next_due(pool, ["q"])
+    assert due is not None
+    assert 0 < due <= 1
+
+
+async def test_without_a_limit_a_message_is_never_given_up(pool: Pool) -> None:
+    await put(pool)
+    for attempt in range(1, 30):
+        one = await take_one(pool)
+        assert one.attempts == attempt
+        assert await retry_later(pool, one, "no", 0) is Fate.WAITS
+
+
+async def test_a_message_put_back_has_not_been_tried(pool: Pool) -> None:
+    await put(pool, max_attempts=1)
+    for _ in range(3):
+        one = await take_one(pool)
+        assert one.attempts == 1
+        await put_back(pool, one)
+
+
+async def test_dead_messages_can_be_shown_retried_and_dropped(pool: Pool) -> None:
+    for payload in ("first", "second"):
+        await put(pool, payload, max_attempts=1, key=b"k", dedup=payload)
+        await bury(pool, await take_one(pool), "broke")
+    async with transaction(pool) as conn:
+        second, first = await list_dead(conn)
+        assert await list_dead(conn, limit=1) == [second]
+        assert await load_dead(conn, first.id) == first
+        await retry_dead(conn, first.id)
+        await drop_dead(conn, second.id)
+        for refused in (load_dead(conn, first.id), retry_dead(conn, first.id), drop_dead(conn, second.id)):
+            with pytest.raises(NotFound, match="NO_SUCH_MESSAGE"):
+                await refused
+    one = await take_one(pool)
+    assert (one.payload, one.attempts, one.max_attempts, one.key) == (b"first", 1, 1, b"k")
+
+
+async def test_a_dead_message_folds_into_a_waiting_duplicate(pool: Pool) -> None:
+    await put(pool, "old", dedup="d")
+    await bury(pool, await take_one(pool), "broke")
+    await put(pool, "new", dedup="d", delay=3600)
+    async with transaction(pool) as conn:
+        [dead] = await list_dead(conn)
         await retry_dead(conn, dead.id)
-        assert await load_dead(conn) == []
-    await bury(pool, await taken(pool), "BAD: again")
+    assert await take(pool) == ["new"]
+
+
+async def test_depth_counts_each_state_of_each_queue(pool: Pool) -> None:
+    await put(pool, queue="a", delay=-5)
+    await put(pool, queue="a", delay=3600)
+    await put(pool, queue="q")
+    await take_one(pool)
+    await put(pool, queue="q")
+    await bury(pool, await take_one(pool), "x")
     async with connection(pool) as conn:
-        (dead,) = await load_dead(conn)
-        await drop_dead(conn, dead.id)
-        with pytest.raises(NotFound):
-            await drop_dead(conn, dead.id)
-        with pytest.raises(NotFound):
-            await retry_dead(conn, dead.id)
+        a, q = await load_depth(conn)
+    assert (a.queue, a.ready, a.delayed, a.leased, a.dead) == ("a", 1, 1, 0, 0)
+    assert 5 <= a.oldest_seconds < 60
+    assert (q.queue, q.ready, q.delayed, q.leased, q.dead, q.oldest_seconds) == ("q", 0, 0, 1, 1, 0.0)
 
 
-async def test_depth_counts_ready_delayed_and_leased(pool: Pool) -> None:
-    await put(pool)
-    await put(pool)
-    await put(pool, delay=60.0)
-    await taken(pool)
-    async with connection(pool) as conn:
-        (depth,) = await load_depth(conn)
-    assert (depth.ready, depth.delayed, depth.leased) == (1, 1, 1)
-
-
-class Bench:
-    """A worker with a handler that fails as told."""
-
-    def __init__(self, pool: Pool) -> None:
-        self.pool = pool
-        self.failures: dict[bytes, list[Exception]] = {}
-        self.done: list[bytes] = []
-        self.settled = asyncio.Event()
-
-    async def handle(self, claimed: Claimed) -> None:
-        failures = self.failures.get(claimed.payload, [])
-        if failures:
-            raise failures.pop(0)
-        await end(self.pool, claimed)
-        self.done.append(claimed.payload)
-        self.settled.set()
-
-    async def run_until_settled(self) -> None:
-        clock, wake = SystemClock(), Wake()
-        worker = asyncio.create_task(
-            run_worker(self.pool, [QUEUE], self.handle, concurrency=2, wake=wake, clock=clock, rng=SystemRng())
-        )
-        async with asyncio.timeout(20):
-            await self.settled.wait()
-        worker.cancel()
-        await asyncio.gather(worker, return_exceptions=True)
-
-
-async def test_a_passing_failure_is_tried_again(pool: Pool) -> None:
-    bench = Bench(pool)
-    bench.failures[b"x"] = [TransientError("BUSY", "busy"), RuntimeError("a bug")]
-    await put(pool)
-    await bench.run_until_settled()
-    assert bench.done == [b"x"]
-
-
-async def test_poison_is_parked_and_others_go_on(pool: Pool) -> None:
-    bench = Bench(pool)
-    bench.failures[b"poison"] = [PermanentError("BAD", "poison")]
-    await put(pool, payload=b"poison", priority=Priority.HIGH, max_attempts=3)
-    await put(pool, payload=b"good")
-    await bench.run_until_settled()
-    async with asyncio.timeout(20):
-        while True:
-            async with connection(pool) as conn:
-                dead = await load_dead(conn)
-            if dead:
-                break
-    assert (bench.done, dead[0].error) == ([b"good"], "BAD: poison")
-
-
-async def test_what_must_not_be_given_up_is_kept_whatever_the_error(pool: Pool) -> None:
-    bench = Bench(pool)
-    bench.failures[b"x"] = [PermanentError("BAD", "bad")]
-    await put(pool, max_attempts=None)
-    await bench.run_until_settled()
-    assert bench.done == [b"x"]
-
-
-async def test_a_stopped_worker_gives_back_what_it_holds(pool: Pool) -> None:
-    started = asyncio.Event()
-
-    async def hang(_: Claimed) -> None:
-        started.set()
-        await asyncio.Event().wait()
-
-    await put(pool)
-    worker = asyncio.create_task(
-        run_worker(pool, [QUEUE], hang, concurrency=1, wake=Wake(), clock=SystemClock(), rng=SystemRng())
-    )
-    async with asyncio.timeout(20):
-        await started.wait()
-    worker.cancel()
-    await asyncio.gather(worker, return_exceptions=True)
-    assert await take(pool) is not None
+async def test_the_payload_does_not_print(pool: Pool) -> None:
+    await put(pool, "hush")
+    assert "hush" not in repr(await take_one(pool))
