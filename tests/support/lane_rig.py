@@ -190,16 +190,17 @@ class LaneRig:
 
 @asynccontextmanager
 async def open_rig(anvil: Anvil, dsn: str, *, endpoints: list[Endpoint] | None = None) -> AsyncIterator[LaneRig]:
-    """A rig on `anvil`, with the two test contracts in place."""
+    """A rig on `anvil`, with the two test contracts in place; all of `endpoints` must agree on what is final."""
     await anvil.rpc("anvil_setCode", str(COUNTER), COUNTER_CODE)
     await anvil.rpc("anvil_setCode", str(REFUSER), REFUSER_CODE)
+    nodes = endpoints or [anvil.endpoint]
     async with (
         asyncio.TaskGroup() as group,
         open_chain(
             name=SPEC.name,
             chain_id=CHAIN,
-            endpoints=endpoints or [anvil.endpoint],
-            quorum=1,
+            endpoints=nodes,
+            quorum=len(nodes),
             clock=SystemClock(),
             spawner=SystemSpawner(group),
         ) as chain,
