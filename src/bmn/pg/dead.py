@@ -62,25 +62,14 @@ async def load_depth(conn: Connection) -> list[QueueDepth]:
 _DEAD = """
 SELECT id, queue, kind, priority, key, payload, attempts, error, trace, created_at, died_at
 FROM dead_messages
+WHERE $1::bigint IS NULL OR id = $1
+ORDER BY died_at DESC, id DESC LIMIT $2
 """
 
 
-async def list_dead(conn: Connection, *, limit: int = 100) -> list[DeadMessage]:
-    """Return the dead messages, the latest first."""
-    rows = await conn.fetch(f"{_DEAD} ORDER BY died_at DESC, id DESC LIMIT $1", limit)
-    return [DeadMessage(**dict(row)) for row in rows]
-
-
-async def load_dead(conn: Connection, message_id: int) -> DeadMessage:
-    """Return one dead message.
-
-    Raises:
-        NotFound: `NO_SUCH_MESSAGE`.
-    """
-    row = await conn.fetchrow(f"{_DEAD} WHERE id = $1", message_id)
-    if row is None:
-        raise _no_such(message_id)
-    return DeadMessage(**dict(row))
+async def load_dead(conn: Connection, message_id: int | None = None, *, limit: int = 100) -> list[DeadMessage]:
+    """Return the dead messages, the latest first, or the one of that id, if it is there."""
+    return [DeadMessage(**dict(row)) for row in await conn.fetch(_DEAD, message_id, limit)]
 
 
 _RETRY = """

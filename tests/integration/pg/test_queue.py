@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from bmn.core.errors import InvariantViolation, NotFound
-from bmn.pg.dead import drop_dead, list_dead, load_dead, load_depth, retry_dead
+from bmn.pg.dead import drop_dead, load_dead, load_depth, retry_dead
 from bmn.pg.errors import LostLease
 from bmn.pg.pool import Connection, Pool, connection, open_pool, transaction
 from bmn.pg.queue import (
@@ -274,7 +274,7 @@ async def test_the_last_attempt_goes_to_the_dead_and_the_one_before_does_not(poo
     assert await retry_later(pool, await take_one(pool), "first", 0) is Fate.WAITS
     assert await retry_later(pool, await take_one(pool), "second", 0) is Fate.DEAD
     async with connection(pool) as conn:
-        [dead] = await list_dead(conn)
+        [dead] = await load_dead(conn)
     assert (dead.error, dead.attempts, dead.payload) == ("second", 2, b"x")
 
 
@@ -286,7 +286,7 @@ async def test_a_message_that_kills_its_workers_dies_too(pool: Pool) -> None:
     await sweep_expired(pool)
     assert await count(pool) == 0
     async with connection(pool) as conn:
-        [dead] = await list_dead(conn)
+        [dead] = await load_dead(conn)
     assert "its worker died" in dead.error
 
 
@@ -323,12 +323,13 @@ async def test_dead_messages_can_be_shown_retried_and_dropped(pool: Pool) -> Non
         await put(pool, payload, max_attempts=1, key=b"k", dedup=payload)
         await bury(pool, await take_one(pool), "broke")
     async with transaction(pool) as conn:
-        second, first = await list_dead(conn)
-        assert await list_dead(conn, limit=1) == [second]
-        assert await load_dead(conn, first.id) == first
+        second, first = await load_dead(conn)
+        assert await load_dead(conn, limit=1) == [second]
+        assert await load_dead(conn, first.id) == [first]
         await retry_dead(conn, first.id)
         await drop_dead(conn, second.id)
-        for refused in (load_dead(conn, first.id), retry_dead(conn, first.id), drop_dead(conn, second.id)):
+        assert await load_dead(conn, first.id) == []
+        for refused in (retry_dead(conn, first.id), drop_dead(conn, second.id)):
             with pytest.raises(NotFound, match="NO_SUCH_MESSAGE"):
                 await refused
     one = await take_one(pool)
@@ -340,7 +341,7 @@ async def test_a_dead_message_folds_into_a_waiting_duplicate(pool: Pool) -> None
     await bury(pool, await take_one(pool), "broke")
     await put(pool, "new", dedup="d", delay=3600)
     async with transaction(pool) as conn:
-        [dead] = await list_dead(conn)
+        [dead] = await load_dead(conn)
         await retry_dead(conn, dead.id)
     assert await take(pool) == ["new"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from bmn.core.errors import BmnError, InvariantViolation, PermanentError, TransientError
 from bmn.pg.beside import running
-from bmn.pg.dead import list_dead
+from bmn.pg.dead import load_dead
 from bmn.pg.pool import Pool, connection, open_pool, transaction
 from bmn.pg.queue import Claimed, claim, enqueue, finish
 from bmn.pg.wake import Wake
@@ -144,7 +144,7 @@ async def test_the_text_of_an_unknown_error_is_not_kept(rig: Rig) -> None:
     async with rig.working(handle):
         await rig.until_empty()
     async with connection(rig.pool) as conn:
-        [dead] = await list_dead(conn)
+        [dead] = await load_dead(conn)
     assert dead.error == "ValueError"
     assert len(rig.reported) == 1
 
@@ -160,7 +160,7 @@ async def test_a_permanent_error_goes_to_the_dead_and_to_a_person_at_once(rig: R
     assert len(rig.handled) == 1
     assert [reported for _, reported in rig.reported] == [error]
     async with connection(rig.pool) as conn:
-        [dead] = await list_dead(conn)
+        [dead] = await load_dead(conn)
     assert error.code in dead.error
 
 
@@ -175,7 +175,7 @@ async def test_a_message_with_value_behind_it_is_reported_and_tried_for_ever(rig
         await rig.until_empty()
     assert len(rig.reported) == 3
     async with connection(rig.pool) as conn:
-        assert await list_dead(conn) == []
+        assert await load_dead(conn) == []
 
 
 async def test_a_handler_that_forgets_to_finish_is_found_out(rig: Rig) -> None:
