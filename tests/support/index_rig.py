@@ -12,7 +12,6 @@ from bmn.core.chain import ChainSpec
 from bmn.core.signed_order import parse_swap_terms
 from bmn.devnet.world import DevChain
 from bmn.evm.client import RpcChain
-from bmn.evm.types import BlockTag
 from bmn.indexer import IndexerDeps
 from bmn.indexer.follow import Follower
 from bmn.pg.leases import Lease, acquire
@@ -47,9 +46,7 @@ class IndexRig:
 
     async def read(self) -> None:
         """Bring the journal to the head."""
-        head = await self.chain.block(BlockTag.HEAD)
-        assert head is not None
-        await self.follower.catch_up(head)
+        await self.follower.catch_up(None)
 
     async def accept(self, swap: SwapOnChain) -> None:
         """Make it a swap of ours."""

@@ -10,7 +10,7 @@ from bmn.core.units import BlockHash, BlockNumber, UnixTime
 from bmn.evm.bloom import bloom_mask, may_contain
 from bmn.evm.client import ChainReader
 from bmn.evm.failures import NODE_BEHIND, RANGE_TOO_WIDE, UNREACHABLE
-from bmn.evm.types import Head, Log
+from bmn.evm.types import BlockTag, Head, Log
 from bmn.indexer.classify import TOPICS
 from bmn.indexer.write import BlockRun, reorg_window, take_back, write_blocks
 from bmn.pg.leases import Lease
@@ -42,14 +42,15 @@ class Follower:
     wake: Wake
     width: int = RANGE_FIRST
 
-    async def catch_up(self, head: Head) -> None:
-        """Return once the journal is at `head` or beyond. Safe to repeat; the stored head says where to go on.
+    async def catch_up(self, head: Head | None) -> None:
+        """Return once the journal is at `head` or beyond; None asks for the newest. Safe to repeat after any failure.
 
         Raises:
             ChainHalted: a reorganisation deeper than the window.
             LostLease: another process follows this chain now.
             TransientError: call again.
         """
+        head = head or await self._newest()
         stored = await self._load() or await self._begin()
         compare_from = await self._divergence(stored, head)
         if compare_from is not None:
@@ -156,6 +157,12 @@ class Follower:
         stored = await self._load()
         assert stored is not None
         return stored
+
+    async def _newest(self) -> Head:
+        head = await self.chain.block(BlockTag.HEAD)
+        if head is None:
+            raise ChainError(NODE_BEHIND, f"{self.spec.name}: no endpoint has a head")
+        return head
 
     async def _block(self, number: BlockNumber) -> Head:
         (head,) = await self._blocks([number])

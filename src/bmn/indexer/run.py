@@ -83,16 +83,18 @@ async def _follow(deps: IndexerDeps, spec: ChainSpec, lease: Lease, spawner: Spa
 
 
 async def _catch_up(follower: Follower, head: Head, clock: Clock) -> None:
-    """Try until the journal is at `head`; what passes is waited for."""
+    """Try until the journal is at a head; what passes is waited for."""
+    target: Head | None = head
     rest = _RETRY_FIRST
     while True:
         try:
-            await follower.catch_up(head)
+            await follower.catch_up(target)
         except LostLease:
             raise
         except TransientError as error:
             observe.indexing_retried(follower.spec.name, error.code, error.detail)
             await clock.sleep(rest)
             rest = min(rest * 2, _RETRY_MOST)
+            target = None  # the head we were told of may have left the chain
         else:
             return
