@@ -179,16 +179,14 @@ def open_sealer(settings: Settings) -> Sealer:
     return Sealer(load_secrets_key(resolver_section(settings)), SystemRng())
 
 
-async def check_chains(base: Base) -> None:
-    """Check the contracts of every chain, and that our signers may do what the roles need.
+async def check_chain(settings: Settings, chain: RpcChain, spec: ChainSpec) -> None:
+    """Check the contracts of one chain, and that our signers may do what the roles need.
 
     Raises:
         ConfigError, ChainError: as `check_contracts`.
     """
-    resolver = base.settings.resolver
-    operators = () if resolver is None else operator_addresses(resolver)
-    for chain_id, spec in base.specs.items():
-        await check_contracts(base.chains[chain_id], spec, build_needs(base.settings, spec.name, operators))
+    operators = () if settings.resolver is None else operator_addresses(settings.resolver)
+    await check_contracts(chain, spec, build_needs(settings, spec.name, operators))
 
 
 async def run_roles(settings: Settings, roles: Collection[Role]) -> None:
@@ -199,7 +197,8 @@ async def run_roles(settings: Settings, roles: Collection[Role]) -> None:
         ChainError: a chain did not answer the check at start.
     """
     async with open_base(settings, migrate=True) as base:
-        await check_chains(base)
+        for chain_id, spec in base.specs.items():
+            await check_chain(settings, base.chains[chain_id], spec)
         works = await _join(base, frozenset(roles))
         async with asyncio.TaskGroup() as group:
             for name, work in works.items():

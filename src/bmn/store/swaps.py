@@ -69,6 +69,12 @@ async def load_swaps(conn: Connection, state: State | None = None, limit: int = 
     return [_swap(row) for row in rows]
 
 
+async def count_swaps(conn: Connection) -> dict[str, int]:
+    """Return how many swaps are in each state that any is in."""
+    rows = await conn.fetch("SELECT state, count(*) AS swaps FROM swaps GROUP BY state ORDER BY state")
+    return {row["state"]: row["swaps"] for row in rows}
+
+
 async def load_open_hashlocks(conn: Connection, idle_seconds: float, limit: int = 1000) -> list[Hashlock]:
     """Return swaps that are not terminal and were not looked at for `idle_seconds`, the longest idle first."""
     rows = await conn.fetch(

@@ -1,0 +1,74 @@
+"""`bmn doctor`."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from bmn.cli.running import COMMON, Common, answer, read_settings, run_command
+
+if TYPE_CHECKING:
+    from bmn.config.settings import Settings
+    from bmn.core.errors import BmnError
+
+
+def doctor(*, common: Common = COMMON) -> int:
+    """Check settings, database, keys, and the contracts of every chain; goes on after a failure, and names them all.
+
+    Exits with the code of the first failure.
+    """
+    settings = read_settings(common)
+    found = run_command(_examine(settings), common)
+    rows = [
+        {"check": name, "ok": error is None, "code": error.code, "detail": error.detail, "hint": error.hint}
+        if error
+        else {"check": name, "ok": True}
+        for name, error in found
+    ]
+    lines = [
+        f"ok    {name}" if error is None else f"FAIL  {name}: {error.code}: {error.detail}" + _hint(error)
+        for name, error in found
+    ]
+    answer({"ok": all(row["ok"] for row in rows), "checks": rows}, lines, common)
+    return next((error.exit_code for _, error in found if error), 0)
+
+
+def _hint(error: "BmnError") -> str:
+    return f" — {error.hint}" if error.hint else ""
+
+
+async def _examine(settings: "Settings") -> "list[tuple[str, BmnError | None]]":
+    import asyncio
+
+    from bmn.app import check_chain, open_chains, open_sealer, open_store, resolver_section
+    from bmn.config.build import build_specs
+    from bmn.config.keys import load_operators
+    from bmn.core.errors import BmnError
+
+    found: list[tuple[str, BmnError | None]] = []
+
+    async def look(name: str, check: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await check()
+        except BmnError as error:
+            found.append((name, error))
+        else:
+            found.append((name, None))
+
+    async def database() -> None:
+        async with open_store(settings):
+            pass
+
+    async def keys() -> None:
+        await asyncio.to_thread(load_operators, settings, resolver_section(settings))
+
+    async def seal() -> None:
+        open_sealer(settings)
+
+    await look("database", database)
+    if settings.resolver is not None:
+        await look("resolver keys", keys)
+        await look("secrets key", seal)
+    specs = build_specs(settings)
+    async with open_chains(settings) as chains:
+        for chain_id, spec in specs.items():
+            await look(f"chain {spec.name}", lambda: check_chain(settings, chains[chain_id], spec))  # noqa: B023 - awaited at once
+    return found

@@ -1,0 +1,80 @@
+"""What every command shares: its common options, its settings, its event loop, and how it answers."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from bmn.config.settings import Settings
+
+T = TypeVar("T")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """Options of every command."""
+
+    config: Annotated[Path | None, Parameter(help="Settings file; else BMN_CONFIG, else ./bmn.toml.")] = None
+    json: Annotated[bool, Parameter(negative="", help="Print one JSON document on standard output.")] = False
+    debug: Annotated[bool, Parameter(negative="", help="Show log lines, and the whole story of a failure.")] = False
+
+
+COMMON: Final = Common()
+
+
+def read_settings(common: Common) -> "Settings":
+    """Return the settings.
+
+    Raises:
+        NotFound, ConfigError: as `load_settings`.
+    """
+    from bmn.config.load import load_settings
+
+    return load_settings(common.config)
+
+
+def run_command(work: Coroutine[Any, Any, T], common: Common, *, log_level: str = "error") -> T:
+    """Run `work` to its end; log lines of at least `log_level` go to standard error."""
+    from bmn.observe.logs import configure_logs
+
+    configure_logs(level="debug" if common.debug else log_level, as_json=common.json)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(work)
+
+
+def answer(document: object, lines: Iterable[str], common: Common) -> None:
+    """Print `document` as JSON, or `lines` for people, on standard output."""
+    if common.json:
+        print(json.dumps(document, default=str))  # noqa: T201 - answering is what a command does
+        return
+    for line in lines:
+        print(line)  # noqa: T201 - same
+
+
+def remark(text: str) -> None:
+    """Tell a person something that is not the answer, on standard error."""
+    print(text, file=sys.stderr)  # noqa: T201 - same
+
+
+def columns(head: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> list[str]:
+    """Return a table with aligned columns, or `empty` when there are no rows."""
+    if not rows:
+        return [empty]
+    texts = [[*head], *([("-" if cell is None else str(cell)) for cell in row] for row in rows)]
+    widths = [max(len(row[at]) for row in texts) for at in range(len(head))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in texts]
+
+
+def _loop_factory() -> Any:
+    try:
+        import uvloop
+    except ImportError:  # not on every platform
+        return None
+    return uvloop.new_event_loop
