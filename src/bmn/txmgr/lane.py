@@ -38,6 +38,13 @@ _SENDS_AT_ONCE = 16
 _UNMINED = {IntentState.WAITING, IntentState.PENDING}
 
 
+class IntentTaken(TransientError):
+    """Between choosing and committing, an intent was retired or another lane of the chain took it; nothing stands."""
+
+    def __init__(self, intent_id: int) -> None:
+        super().__init__("INTENT_TAKEN", f"intent {intent_id} was retired or taken meanwhile")
+
+
 class Lane:
     """Owns the nonces of `signer` while `lease` holds; every write checks it."""
 
@@ -79,6 +86,8 @@ class Lane:
                 await self.step()
             except (LostLease, InvariantViolation):
                 raise
+            except IntentTaken:
+                continue  # somebody else moved on with it, so this ends
             except (TransientError, PermanentError) as error:
                 observe.lane_stumbled(self._spec.name, error.code, error.detail)
             except Exception as error:  # noqa: BLE001 - edge of the loop: one bad pass must not stop claims for good
@@ -145,7 +154,11 @@ class Lane:
                 crashpoint("tx.mined")
         unmined = [intent for intent in held if verdicts[intent.id].receipt is None]
         if unmined:
-            await self._look_for_strangers(held, unmined, head)
+            try:
+                await self._look_for_strangers(held, unmined, head)
+            except ChainError as error:
+                # Endpoints that cannot agree on one lost nonce must not stop the rest of the lane.
+                observe.lane_stumbled(self._spec.name, error.code, error.detail)
 
     async def _confirm_final(self, verdicts: dict[int, Verdict]) -> None:
         """Take final verdicts only from a quorum of endpoints; what they do not confirm stays open."""
@@ -289,7 +302,7 @@ class Lane:
             for new in signed:
                 # All or none: a nonce without its transaction would stop the lane.
                 if not await txs.assign_nonce(conn, new.intent, self._signer.address, new.signed.nonce):
-                    raise TransientError("INTENT_TAKEN", f"intent {new.intent.id} was retired or taken meanwhile")
+                    raise IntentTaken(new.intent.id)
                 await txs.add_attempt(conn, new, self._sealer)
         self._tell_signed([(new, "first") for new in signed])
         return True

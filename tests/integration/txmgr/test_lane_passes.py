@@ -213,19 +213,11 @@ async def test_a_secret_is_nowhere_in_clear_before_it_is_mined(rig: LaneRig) -> 
     assert found["input"] == "0x01020304" + secret.hex()
 
 
-async def _use_nonce_elsewhere(rig: LaneRig) -> None:
-    """Send from our key what our database does not know."""
-    await rig.anvil.rpc("anvil_dropAllTransactions")
-    await rig.anvil.impersonate(rig.signer)
-    await rig.anvil.rpc("eth_sendTransaction", {"from": str(rig.signer), "to": str(rig.signer)})
-    await rig.anvil.mine()
-
-
 async def test_a_claim_whose_nonce_a_stranger_used_is_sent_at_another(rig: LaneRig) -> None:
     lane = await rig.lane()
     await rig.want(SWAP, Action.CLAIM)
     await lane.step()
-    await _use_nonce_elsewhere(rig)
+    await rig.use_nonce_elsewhere()
     await rig.step_until(lane, SWAP, IntentState.DONE)
     assert (await rig.count(), (await rig.intent(SWAP)).nonce) == (1, 1)
 
@@ -234,7 +226,7 @@ async def test_a_lock_whose_nonce_a_stranger_used_is_dead_once_that_is_final(rig
     lane = await rig.lane()
     await rig.want(SWAP)
     await lane.step()
-    await _use_nonce_elsewhere(rig)
+    await rig.use_nonce_elsewhere()
     await lane.step()
     assert (await rig.state(SWAP)).can_land
     await rig.step_until(lane, SWAP, IntentState.DEAD)
@@ -244,7 +236,7 @@ async def test_a_lock_whose_nonce_a_stranger_used_is_dead_once_that_is_final(rig
 
 async def test_a_hole_left_by_a_strangers_reorganised_transaction_is_filled(rig: LaneRig) -> None:
     lane = await rig.lane()
-    await _use_nonce_elsewhere(rig)
+    await rig.use_nonce_elsewhere()
     await rig.want(SWAP)
     await lane.step()
     assert (await rig.intent(SWAP)).nonce == 1
