@@ -49,6 +49,16 @@ class IntentState(Enum):
         """Whether it may still take effect in a block to come."""
         return self in {IntentState.WAITING, IntentState.PENDING, IntentState.REVERTED}
 
+    @property
+    def is_mined(self) -> bool:
+        """Whether it took effect in a block we know."""
+        return self in {IntentState.MINED, IntentState.DONE}
+
+    @property
+    def may_count(self) -> bool:
+        """Whether it took effect or still may; false only for what never was and what never will be."""
+        return self.can_land or self.is_mined
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:

@@ -21,7 +21,7 @@ from bmn.core.facts import (
 )
 from bmn.core.margins import Margins
 from bmn.core.timelocks import Stage
-from bmn.core.units import Seconds, UnixTime
+from bmn.core.units import UnixTime
 
 
 class State(Enum):
@@ -111,16 +111,32 @@ def decide(facts: Facts, now: ChainTimes, policy: Policy) -> Decision:
     Raises:
         InvariantViolation: the facts cannot all be true.
     """
+    if facts.secret is SecretState.UNKNOWN and (_is_withdrawn(facts.src) or _is_withdrawn(facts.dst)):
+        raise InvariantViolation("FACTS_CONTRADICT", "an escrow was withdrawn with a secret that nobody knows")
     match (facts.src, facts.dst):
         case (None, None):
             return _before_fill(facts, now, policy)
         case (None, dst) if dst is not None:
-            return _source_gone(facts, dst, now.dst)
+            return _source_gone(facts, dst, now)
         case (src, None) if src is not None:
             return _before_lock(facts, src, now, policy)
         case (src, dst) if src is not None and dst is not None:
             return _both_live(facts, src, dst, now, policy.margins)
     raise InvariantViolation("FACTS_CONTRADICT", "no rule matches the escrows of this swap")
+
+
+def _is_withdrawn(escrow: EscrowFacts | None) -> bool:
+    return escrow is not None and escrow.ended is not None and escrow.ended.how is Ending.WITHDRAWN
+
+
+def _may_lock(facts: Facts) -> bool:
+    """Whether something of ours is or can still be locked, as far as our own transactions tell."""
+    return facts.lock_record is LockRecord.SET or facts.intents.lock.may_count
+
+
+def _never_locks(facts: Facts) -> bool:
+    """Whether nothing of ours is or ever can be locked: what a source cancel needs."""
+    return facts.lock_record is LockRecord.EMPTY_FINAL and not facts.intents.lock.may_count
 
 
 def earliest_lock_end(lock_at: UnixTime, src: EscrowFacts) -> UnixTime:
@@ -135,16 +151,17 @@ def lock_deadline(src: EscrowFacts, margins: Margins) -> UnixTime:
 
 
 def _before_fill(facts: Facts, now: ChainTimes, policy: Policy) -> Decision:
+    if facts.lock_record is LockRecord.SET or facts.intents.lock.is_mined:
+        # Both escrows out of sight, ours on the destination paid for: as if the destination were seen.
+        return Decision(state=State.SRC_GONE, actions=_refill(facts, now.src), reason="SRC_GONE_LOCK_MINED")
     fill = facts.intents.fill
-    if fill in {IntentState.MINED, IntentState.DONE}:
+    if fill.is_mined:
         return Decision(state=State.FILLING, actions=(Action.FILL,), reason="FILL_MINED_NOT_INDEXED")
-    if fill is IntentState.DEAD:
-        return Decision(state=State.ORDER_GONE, actions=(), reason="FILL_FAILED")
-    end = _why_never_fill(facts, now.src, policy.margins)
+    end, reason = _why_never_fill(facts, now.src, policy.margins)
     if end is not None:
-        # A fill already sent is taken back at its nonce before the swap may end.
-        state = State.FILLING if fill.can_land else end
-        return Decision(state=state, actions=(), reason=end.value)
+        # A fill or lock already sent is taken back at its nonce before the swap may end.
+        state = State.FILLING if fill.can_land or facts.intents.lock.can_land else end
+        return Decision(state=state, actions=(), reason=reason)
     if fill.can_land:
         return Decision(state=State.FILLING, actions=(Action.FILL,), reason="FILL_SENT")
     if not policy.accepting:
@@ -154,17 +171,21 @@ def _before_fill(facts: Facts, now: ChainTimes, policy: Policy) -> Decision:
     return Decision(state=State.FILLING, actions=(Action.FILL,), reason="FILL")
 
 
-def _why_never_fill(facts: Facts, now: ChainTime, margins: Margins) -> State | None:
-    if facts.order.gone or facts.secret is not SecretState.UNKNOWN:
-        return State.ORDER_GONE
+def _why_never_fill(facts: Facts, now: ChainTime, margins: Margins) -> tuple[State | None, str]:
+    if facts.intents.fill is IntentState.DEAD:
+        return State.ORDER_GONE, "FILL_FAILED"
+    if facts.order.gone:
+        return State.ORDER_GONE, "ORDER_GONE"
+    if facts.secret is not SecretState.UNKNOWN:
+        return State.ORDER_GONE, "SECRET_KNOWN_BEFORE_FILL"
     expires = facts.order.expires_at
-    return State.EXPIRED if expires and now.latest + margins.src.inclusion > expires else None
+    return (State.EXPIRED, "EXPIRED") if expires and now.latest + margins.src.inclusion > expires else (None, "")
 
 
 def _before_lock(facts: Facts, src: EscrowFacts, now: ChainTimes, policy: Policy) -> Decision:
     if src.ended is not None:
         return _source_ended_without_lock(facts, src)
-    if facts.lock_record is LockRecord.SET or facts.intents.lock in {IntentState.MINED, IntentState.DONE}:
+    if facts.lock_record is LockRecord.SET or facts.intents.lock.is_mined:
         return Decision(state=State.LOCKING, actions=(Action.LOCK,), reason="LOCK_MINED_NOT_INDEXED")
     refusal = _why_not_lock(facts, src, now, policy)
     if refusal is None:
@@ -216,8 +237,9 @@ def _source_ended_without_lock(facts: Facts, src: EscrowFacts) -> Decision:
     assert src.ended is not None
     if src.ended.how is not Ending.CANCELLED:
         return Decision(state=State.OWED, actions=(), reason="CLAIMED_WITHOUT_DESTINATION")
-    if facts.lock_record is LockRecord.SET or facts.intents.lock.can_land:
-        return Decision(state=State.ABORT, actions=(), reason="SRC_CANCELLED_LOCK_RETIRING")
+    if not _never_locks(facts):
+        again = src.opens_at(Stage.SRC_CANCELLATION)
+        return Decision(state=State.ABORT, actions=(), reason="SRC_CANCELLED_LOCK_RETIRING", wake_src=again)
     if not src.ended.seen.final:
         return Decision(state=State.ABORT, actions=(Action.CANCEL_SRC,), reason="SRC_CANCEL_NOT_FINAL")
     return Decision(state=State.REFUNDED, actions=(), reason="SRC_CANCELLED")
@@ -226,28 +248,35 @@ def _source_ended_without_lock(facts: Facts, src: EscrowFacts) -> Decision:
 def _abort(facts: Facts, src: EscrowFacts, now: ChainTime, reason: str) -> Decision:
     """Nothing of ours is locked: give the maker his tokens back as soon as nothing of ours can be locked any more."""
     cancel_at = src.opens_at(Stage.SRC_CANCELLATION)
-    no_lock = facts.lock_record is LockRecord.EMPTY_FINAL and not facts.intents.lock.can_land
-    if no_lock and now.earliest >= cancel_at:
+    if _never_locks(facts) and now.earliest >= cancel_at:
         return Decision(state=State.ABORT, actions=(Action.CANCEL_SRC,), reason=reason)
     return Decision(state=State.ABORT, actions=(), reason=reason, wake_src=cancel_at)
 
 
-def _source_gone(facts: Facts, dst: EscrowFacts, now: ChainTime) -> Decision:
+def _source_gone(facts: Facts, dst: EscrowFacts, now: ChainTimes) -> Decision:
     """A reorg took our fill after our lock: the same fill may land again, else the destination is taken back."""
-    if dst.ended is None and now.earliest >= dst.opens_at(Stage.DST_CANCELLATION):
-        return Decision(state=State.SRC_GONE, actions=(Action.CANCEL_DST, Action.FILL), reason="SRC_GONE_UNWIND")
-    if dst.ended is None:
-        return Decision(
-            state=State.SRC_GONE,
-            actions=(Action.FILL,),
-            reason="SRC_GONE_REFILL",
-            wake_dst=dst.opens_at(Stage.DST_CANCELLATION),
-        )
-    if dst.ended.how is Ending.WITHDRAWN:
-        return Decision(state=State.SRC_GONE, actions=(Action.FILL,), reason="SRC_GONE_DST_PAID")
-    if dst.ended.seen.final and not facts.intents.fill.can_land:
+    cancel_at = dst.opens_at(Stage.DST_CANCELLATION)
+    if dst.ended is None and not facts.intents.pay.is_mined:
+        if now.dst.earliest >= cancel_at:
+            # Fill and claim may land again behind each other, so the claim bars the refund as ever.
+            return _destination_overdue(facts, state=State.SRC_GONE)
+        again = _refill(facts, now.src)
+        reason = "SRC_GONE_REFILL" if again else "SRC_GONE_WAIT_REFUND"
+        return Decision(state=State.SRC_GONE, actions=again, reason=reason, wake_dst=cancel_at)
+    if dst.ended is None or dst.ended.how is Ending.WITHDRAWN:
+        again = _refill(facts, now.src)
+        state = State.SRC_GONE if again else State.STRANDED
+        return Decision(state=state, actions=again, reason="SRC_GONE_DST_PAID")
+    if dst.ended.seen.final and not facts.intents.fill.may_count:
         return Decision(state=State.REFUNDED, actions=(), reason="SRC_GONE_DST_REFUNDED")
-    return Decision(state=State.SRC_GONE, actions=(Action.CANCEL_DST,), reason="SRC_GONE_DST_REFUNDED")
+    return Decision(state=State.SRC_GONE, actions=_cancel_dst(facts), reason="SRC_GONE_DST_REFUNDED")
+
+
+def _refill(facts: Facts, now: ChainTime) -> tuple[Action, ...]:
+    """The fill of a swap we have locked for ranks as a claim: only what makes it impossible stops it."""
+    expired = 0 < facts.order.expires_at < now.earliest
+    possible = not (facts.order.gone or expired or facts.intents.fill is IntentState.DEAD)
+    return (Action.FILL,) if possible else ()
 
 
 def _both_live(facts: Facts, src: EscrowFacts, dst: EscrowFacts, now: ChainTimes, margins: Margins) -> Decision:
@@ -257,41 +286,48 @@ def _both_live(facts: Facts, src: EscrowFacts, dst: EscrowFacts, now: ChainTimes
         return _destination_open(facts, src, dst, now, margins)
     match dst.ended.how:
         case Ending.WITHDRAWN:
-            return _destination_paid(src, dst, now, margins)
+            return _destination_paid(facts, src, dst, now, margins)
         case Ending.CANCELLED | Ending.RESCUED:
-            return _destination_refunded(src, dst, now.src)
+            return _destination_refunded(facts, src, dst, now.src)
     raise InvariantViolation("FACTS_CONTRADICT", "no rule matches how the destination ended")
 
 
 def _destination_open(facts: Facts, src: EscrowFacts, dst: EscrowFacts, now: ChainTimes, margins: Margins) -> Decision:
-    src_ended = None if src.ended is None else src.ended.how
     cancel_at = dst.opens_at(Stage.DST_CANCELLATION)
+    claimed = _is_withdrawn(src)
     if now.dst.earliest >= cancel_at:
-        return _destination_overdue(facts, claimed=src_ended is Ending.WITHDRAWN)
-    if src_ended is Ending.CANCELLED:
+        return _destination_overdue(facts, state=State.OWED if claimed else State.UNWIND)
+    if src.ended is not None and not claimed:
         return Decision(state=State.UNWIND, actions=(), reason="SRC_CANCELLED_DST_OPEN", wake_dst=cancel_at)
     if now.dst.latest >= cancel_at:
-        return Decision(state=State.UNWIND, actions=_kept_pay(facts), reason="DST_WINDOW_IN_DOUBT", wake_dst=cancel_at)
+        state = State.CLAIMED if claimed else State.UNWIND
+        # One endpoint thinks it is still in time: a payout sent or owed goes on, a new one is not begun.
+        begun = claimed or facts.intents.pay.may_count or facts.intents.claim.may_count
+        pay = (Action.PAY,) if begun and _earns_back(facts, src, now.src, margins) else ()
+        return Decision(state=state, actions=pay, reason="DST_WINDOW_IN_DOUBT", wake_dst=cancel_at)
     if facts.secret is SecretState.UNKNOWN:
         return _await_secret(src, dst, now, margins)
     return _secret_known(facts, src, dst, now, margins)
 
 
-def _kept_pay(facts: Facts) -> tuple[Action, ...]:
-    """A payout already sent stays: one endpoint thinks it is still in time."""
-    return (Action.PAY,) if facts.intents.pay.can_land else ()
-
-
-def _destination_overdue(facts: Facts, *, claimed: bool) -> Decision:
-    if claimed:
-        return Decision(state=State.OWED, actions=(), reason="CLAIMED_NOT_PAID")
-    if facts.intents.claim in {IntentState.MINED, IntentState.DONE} or facts.intents.claim.can_land:
+def _destination_overdue(facts: Facts, *, state: State) -> Decision:
+    """Our escrow is unpaid and its window has passed; `state` says what became of the source."""
+    if facts.intents.pay.is_mined:
+        return Decision(state=State.SECRET_PUBLIC, actions=(Action.PAY,), reason="PAY_MINED_NOT_INDEXED")
+    if state is State.OWED:
+        return Decision(state=state, actions=(), reason="CLAIMED_NOT_PAID")
+    if facts.intents.claim.may_count:
         # The claim must be off the table for good before the destination is taken back (rule 5).
-        return Decision(state=State.UNWIND, actions=(), reason="CLAIM_RETIRING")
+        return Decision(state=state, actions=(), reason="CLAIM_RETIRING")
     if facts.intents.pay.can_land:
         # Mined late it reverts and prints the secret; its nonce is taken back first.
-        return Decision(state=State.UNWIND, actions=(), reason="PAY_RETIRING")
-    return Decision(state=State.UNWIND, actions=(Action.CANCEL_DST,), reason="DST_CANCEL")
+        return Decision(state=state, actions=(), reason="PAY_RETIRING")
+    return Decision(state=state, actions=(Action.CANCEL_DST,), reason="DST_CANCEL")
+
+
+def _cancel_dst(facts: Facts) -> tuple[Action, ...]:
+    """The refund stays wanted until final, since a reorg may undo it; never beside a claim."""
+    return () if facts.intents.claim.may_count else (Action.CANCEL_DST,)
 
 
 def _await_secret(src: EscrowFacts, dst: EscrowFacts, now: ChainTimes, margins: Margins) -> Decision:
@@ -302,11 +338,16 @@ def _await_secret(src: EscrowFacts, dst: EscrowFacts, now: ChainTimes, margins: 
     if gap < margins.required:
         # Only a reorg of the source after our lock brings us here: act on a reveal, never invite one.
         return Decision(state=State.AWAIT_SECRET, actions=(), reason="MARGIN_LOST", wake_dst=cancel_at)
+    urgent_at = _urgent_at(src, margins)
+    if now.src.latest >= urgent_at:
+        # Only a halt of the destination brings us here: its window is open, the one that pays us back nearly shut.
+        return Decision(state=State.AWAIT_SECRET, actions=(), reason="SRC_WINDOW_ENDING", wake_dst=cancel_at)
     until = UnixTime(cancel_at - margins.pay_budget)
     return Decision(
         state=State.AWAIT_SECRET,
         actions=(),
         reason="AWAIT_SECRET" if now.dst.latest < until else "TOO_LATE_TO_INVITE",
+        wake_src=urgent_at,
         wake_dst=cancel_at,
         reveal_until=until,
     )
@@ -314,25 +355,44 @@ def _await_secret(src: EscrowFacts, dst: EscrowFacts, now: ChainTimes, margins: 
 
 def _secret_known(facts: Facts, src: EscrowFacts, dst: EscrowFacts, now: ChainTimes, margins: Margins) -> Decision:
     """Our escrow is open and in time: paying it is wanted at once, claiming as soon as we can surely pay."""
+    intents, claimed = facts.intents, src.ended is not None
     public = facts.secret is SecretState.PUBLIC
     state = State.SECRET_PUBLIC if public else State.SECRET_PRIVATE
-    cancel_at = dst.opens_at(Stage.DST_CANCELLATION)
-    pay_at = dst.opens_at(Stage.DST_WITHDRAWAL)
-    pay = (Action.PAY,) if _has_opened(pay_at, cancel_at, now.dst) or facts.intents.pay.can_land else ()
-    pay_sent = facts.intents.pay in {IntentState.PENDING, IntentState.MINED, IntentState.DONE}
-    time_to_pay = cancel_at - now.dst.latest >= margins.pay_budget
-    can_claim = src.ended is None and pay_sent and time_to_pay and src.created.final and dst.created.final
-    claim, wake_src = _claim_if_open(src, now.src) if can_claim else ((), None)
-    if src.ended is not None and src.ended.how is Ending.WITHDRAWN:
-        return Decision(state=State.CLAIMED, actions=(Action.PAY,), reason="CLAIMED_PAY_NOW", wake_dst=cancel_at)
+    cancel_at, pay_at = dst.opens_at(Stage.DST_CANCELLATION), dst.opens_at(Stage.DST_WITHDRAWAL)
+    if not _earns_back(facts, src, now.src, margins):
+        return Decision(state=state, actions=(), reason="SRC_WINDOW_ENDING", wake_dst=cancel_at)
+    if not (public or src.created.final or intents.pay.may_count):
+        return Decision(state=state, actions=(), reason="SRC_NOT_FINAL", wake_dst=cancel_at)
+    open_now = _has_opened(pay_at, cancel_at, now.dst) or intents.pay.may_count
+    pay = (Action.PAY,) if open_now else ()
     wake_dst = cancel_at if pay else pay_at
-    return Decision(
-        state=state,
-        actions=(*pay, *claim),
-        reason="PAY_AND_CLAIM" if claim else "PAY",
-        wake_dst=wake_dst,
-        wake_src=wake_src,
-    )
+    if claimed:
+        return Decision(state=State.CLAIMED, actions=pay, reason="CLAIMED_PAY_NOW", wake_dst=wake_dst)
+    pay_sent = intents.pay is IntentState.PENDING or intents.pay.is_mined
+    time_to_pay = cancel_at - now.dst.latest >= margins.pay_budget
+    can_claim = pay_sent and time_to_pay and src.created.final and dst.created.final
+    claim, wake_src = _claim_if_open(src, now.src) if can_claim else ((), _src_end(src, margins))
+    reason = "PAY_AND_CLAIM" if claim else "PAY"
+    return Decision(state=state, actions=(*pay, *claim), reason=reason, wake_src=wake_src, wake_dst=wake_dst)
+
+
+def _earns_back(facts: Facts, src: EscrowFacts, now: ChainTime, margins: Margins) -> bool:
+    """Whether our claim came before a payout made now, or can follow it: a halted destination must not outlast it."""
+    claim = facts.intents.claim
+    if _is_withdrawn(src) or claim.is_mined:
+        return True
+    closes = src.opens_at(Stage.SRC_CANCELLATION)
+    return now.earliest < closes if claim.can_land else now.latest < _src_end(src, margins)
+
+
+def _src_end(src: EscrowFacts, margins: Margins) -> UnixTime:
+    """The source time from which nothing may be paid that is not claimed already."""
+    return UnixTime(src.opens_at(Stage.SRC_CANCELLATION) - margins.src.inclusion)
+
+
+def _urgent_at(src: EscrowFacts, margins: Margins) -> UnixTime:
+    """The source time from which a claim waits for nothing and no reveal is invited."""
+    return UnixTime(src.opens_at(Stage.SRC_CANCELLATION) - margins.required // 2)
 
 
 def _claim_if_open(src: EscrowFacts, now: ChainTime) -> tuple[tuple[Action, ...], UnixTime | None]:
@@ -350,7 +410,7 @@ def _has_opened(opens: UnixTime, closes: UnixTime, now: ChainTime) -> bool:
     return now.earliest >= opens or now.latest >= opens + (closes - opens) // 2
 
 
-def _destination_paid(src: EscrowFacts, dst: EscrowFacts, now: ChainTimes, margins: Margins) -> Decision:
+def _destination_paid(facts: Facts, src: EscrowFacts, dst: EscrowFacts, now: ChainTimes, margins: Margins) -> Decision:
     assert dst.ended is not None
     paid_final = dst.ended.seen.final
     if src.ended is not None:
@@ -363,28 +423,30 @@ def _destination_paid(src: EscrowFacts, dst: EscrowFacts, now: ChainTimes, margi
     end = src.opens_at(Stage.SRC_CANCELLATION)
     if now.src.earliest >= end:
         return Decision(state=State.STRANDED, actions=(), reason="CLAIM_WINDOW_MISSED")
-    urgent_at = UnixTime(end - Seconds(margins.required // 2))
+    urgent_at = _urgent_at(src, margins)
     can_repay = dst.opens_at(Stage.DST_CANCELLATION) - now.dst.latest >= margins.pay_budget
-    if not (paid_final or can_repay or now.src.latest >= urgent_at):
+    # A claim once allowed is not taken back because the payout grew old before it grew final.
+    claiming = facts.intents.claim.may_count
+    if not (paid_final or can_repay or claiming or now.src.latest >= urgent_at):
         return Decision(state=State.SECRET_PUBLIC, actions=(Action.PAY,), reason="PAYOUT_NOT_FINAL", wake_src=urgent_at)
     claim, wake = _claim_if_open(src, now.src)
     return Decision(state=State.SECRET_PUBLIC, actions=(*claim, Action.PAY), reason="CLAIM", wake_src=wake)
 
 
-def _destination_refunded(src: EscrowFacts, dst: EscrowFacts, now: ChainTime) -> Decision:
+def _destination_refunded(facts: Facts, src: EscrowFacts, dst: EscrowFacts, now: ChainTime) -> Decision:
     assert dst.ended is not None
-    refund_final = dst.ended.seen.final
-    if src.ended is not None:
-        if src.ended.how is Ending.WITHDRAWN:
-            return Decision(state=State.OWED, actions=(), reason="CLAIMED_AND_REFUNDED")
-        if src.ended.seen.final and refund_final:
-            return Decision(state=State.REFUNDED, actions=(), reason="BOTH_REFUNDED")
-        return Decision(state=State.UNWIND, actions=(Action.CANCEL_DST, Action.CANCEL_SRC), reason="REFUND_NOT_FINAL")
     cancel_at = src.opens_at(Stage.SRC_CANCELLATION)
-    if refund_final and now.earliest >= cancel_at:
+    if _is_withdrawn(src):
+        return Decision(state=State.OWED, actions=(), reason="CLAIMED_AND_REFUNDED")
+    if not dst.ended.seen.final:
+        return Decision(
+            state=State.UNWIND, actions=_cancel_dst(facts), reason="DST_REFUND_NOT_FINAL", wake_src=cancel_at
+        )
+    if src.ended is not None and src.ended.seen.final:
+        return Decision(state=State.REFUNDED, actions=(), reason="BOTH_REFUNDED")
+    if now.earliest >= cancel_at:
         return Decision(state=State.UNWIND, actions=(Action.CANCEL_SRC,), reason="SRC_CANCEL")
-    # Kept wanted until final: a reorg may undo the refund.
-    return Decision(state=State.UNWIND, actions=(Action.CANCEL_DST,), reason="WAIT_SRC_CANCEL", wake_src=cancel_at)
+    return Decision(state=State.UNWIND, actions=(), reason="WAIT_SRC_CANCEL", wake_src=cancel_at)
 
 
 __all__ = ["Action", "Decision", "Policy", "Refusal", "State", "decide", "earliest_lock_end", "lock_deadline"]
