@@ -38,6 +38,7 @@ from bmn.store.journal import (
     load_head,
     load_order_events,
     load_public_secret,
+    load_spent_nonces,
 )
 from bmn.store.orders import StoredOrder, load_order
 from bmn.store.secrets import load_secret
@@ -182,9 +183,17 @@ def _seen(block: BlockNumber, at: UnixTime, head: StoredHead) -> Seen:
 
 
 async def _is_order_gone(conn: Connection, terms: SwapTerms, src: EscrowFacts | None) -> bool:
-    """Filled, but not by us; or cancelled by its maker."""
-    kinds = {event.kind for event in await load_order_events(conn, terms.order_hash)}
-    return EventKind.ORDER_CANCELLED in kinds or (EventKind.ORDER_FILLED in kinds and src is None)
+    """Filled, but not by us; or its nonce was cancelled by its maker.
+
+    `OrderCancelled` is not looked at: the order protocol lets anybody say it of any order.
+    """
+    if src is not None:
+        return False
+    if EventKind.ORDER_FILLED in {event.kind for event in await load_order_events(conn, terms.order_hash)}:
+        return True
+    slot, bit = divmod(terms.escrow_order.nonce, 256)
+    spent = await load_spent_nonces(conn, terms.src_chain, terms.maker)
+    return any(int(event.body["slot"]) == slot and int(event.body["mask"]) >> bit & 1 for event in spent)
 
 
 def _secret_state(public: Secret | None, private: Secret | None) -> SecretState:
