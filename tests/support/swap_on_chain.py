@@ -173,9 +173,9 @@ class SwapOnChain:
         return await chain_now(self.chain.anvil)
 
 
-async def make_swap(chain: DevChain, number: int) -> SwapOnChain:
+async def make_swap(chain: DevChain, number: int, *, secret: Secret | None = None) -> SwapOnChain:
     """Sign an order of its own for each `number`, and let the order protocol take the maker's tokens."""
-    contracts, secret = chain.contracts, Secret(bytes(30) + number.to_bytes(2, "big"))
+    contracts, secret = chain.contracts, secret or Secret(bytes(30) + number.to_bytes(2, "big"))
     interaction = ESCROW_ORDER.post_interaction
     terms = replace(
         ESCROW_ORDER,

@@ -133,9 +133,11 @@ SELECT number, hash, time, final_number, final_time, halted, extract(epoch FROM 
 FROM chain_heads WHERE chain_id = $1
 """
 
+# By order hash too: anybody can sign and fill an order of his own that names our hashlock.
 _ESCROWS = """
-SELECT chain_id, address, side, immutables, complement, block_number, block_time, block_hash, tx_hash FROM escrows
-WHERE hashlock = $1 AND orphaned_at IS NULL ORDER BY block_time, chain_id, block_number, address
+SELECT e.chain_id, e.address, e.side, e.immutables, e.complement, e.block_number, e.block_time, e.block_hash, e.tx_hash
+FROM escrows e JOIN orders o ON o.hashlock = e.hashlock AND o.order_hash = e.order_hash
+WHERE e.hashlock = $1 AND e.orphaned_at IS NULL ORDER BY e.block_time, e.chain_id, e.block_number, e.address
 """
 
 _EVENTS = """
@@ -155,7 +157,7 @@ async def load_head(conn: Connection, chain_id: ChainId) -> StoredHead | None:
 
 
 async def load_escrows(conn: Connection, hashlock: Hashlock) -> list[StoredEscrow]:
-    """Return the escrows of a swap made by the configured factories or our Resolvers, oldest first."""
+    """Return the escrows of an accepted order, made by the configured factories or our Resolvers, oldest first."""
     return [_escrow(row) for row in await conn.fetch(_ESCROWS, hashlock)]
 
 
@@ -165,7 +167,11 @@ async def load_events(conn: Connection, hashlock: Hashlock) -> list[StoredEvent]
 
 
 async def load_order_events(conn: Connection, order_hash: OrderHash) -> list[StoredEvent]:
-    """Return what was said about an order, oldest first. Spent nonces name no order: `load_spent_nonces`."""
+    """Return what was said about an order, oldest first.
+
+    ORDER_CANCELLED proves nothing: the order protocol lets anybody say it of any order (it spends the caller's own
+    hash). An order for one fill is cancelled by its nonce: `load_spent_nonces`.
+    """
     return [_event(row) for row in await conn.fetch(f"{_EVENTS} AND order_hash = $1 {_PLACED}", order_hash)]
 
 

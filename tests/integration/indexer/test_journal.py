@@ -167,6 +167,21 @@ async def test_a_forged_creation_naming_our_hashlock_is_evidence_and_never_an_es
         assert await load_escrows(conn, swap.secret.hashlock) == []
 
 
+async def test_another_order_that_names_our_hashlock_makes_no_escrow_of_our_swap(rig: IndexRig) -> None:
+    swap = await a_swap(rig)
+    await rig.accept(swap)
+    copy = await make_swap(rig.dev, next(_numbers), secret=swap.secret)
+    await copy.fill()
+    await rig.read()
+    async with connection(rig.pool) as conn:
+        assert await load_escrows(conn, swap.secret.hashlock) == []
+    filled = await swap.fill()
+    await rig.read()
+    async with connection(rig.pool) as conn:
+        (escrow,) = await load_escrows(conn, swap.secret.hashlock)
+    assert escrow.immutables == swap.src(filled)
+
+
 async def test_a_stranger_is_only_counted(rig: IndexRig) -> None:
     swap = await a_swap(rig)  # not accepted: its hashlock is nobody's
     data = encode_immutables(swap.src(UnixTime(1))) + encode_complement(swap.complement)
