@@ -17,16 +17,9 @@ def demo(
     Exits with 0 only if every swap ended as it should and every balance is right.
     """
     from bmn.demo import run_demo
-    from bmn.demo.report import document, tables, verdict
+    from bmn.demo.report import document, lines
 
-    report = run_command(run_demo(keep=keep), common)
-    if common.json:
-        answer(document(report), (), common)
-    else:
-        from rich.console import Console
-
-        console = Console()
-        for table in tables(report):
-            console.print(table)
-        console.print(verdict(report))
+    report = run_command(
+        run_demo(keep=keep, show=lambda report: answer(document(report), lines(report), common)), common
+    )
     return 0 if report.ok else 1
