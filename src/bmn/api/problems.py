@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents. Nothing of the request is quoted, and no traceback leaves the process."""
 
+import re
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -72,7 +73,13 @@ _CODES: Final = {
 
 
 def _places(error: ValidationException) -> str:
-    """Return the decoder's words, which name fields and types and never a value."""
+    """Return the decoder's words: fields and types, never a value, nor a name that could be one."""
     extra = error.extra if isinstance(error.extra, list) else []
-    words = [f"{entry.get('key', 'body')}: {entry.get('message', 'invalid')}" for entry in extra]
+    words = [
+        f"{entry.get('key', 'body')}: {_UNKNOWN.sub('unknown field', entry.get('message', ''))}" for entry in extra
+    ]
     return "; ".join(words)[:300] or "see the documentation"
+
+
+# A secret sent as the name of a field must not come back; names that people mistype may.
+_UNKNOWN = re.compile(r"unknown field `(?![A-Za-z_]{1,24}`).*", re.DOTALL)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 from prometheus_client import generate_latest
 
 from bmn.api.bodies import (
@@ -41,7 +41,7 @@ def build_routes(deps: ApiDeps) -> Sequence[HTTPRouteHandler]:
 
 def _order_routes(deps: ApiDeps) -> Sequence[HTTPRouteHandler]:
     @post("/api/v1/orders", status_code=201)
-    async def submit_order(data: OrderBody) -> Response[Any]:
+    async def submit_order(data: JSONBody[OrderBody]) -> Response[Any]:
         answer = await deps.accept_order(parse_order_body(data))
         if isinstance(answer, Rejected):
             return problem(422, answer.code, answer.detail, hint=answer.hint)
@@ -50,21 +50,21 @@ def _order_routes(deps: ApiDeps) -> Sequence[HTTPRouteHandler]:
 
     @get("/api/v1/orders")
     async def list_orders(
-        of_state: Annotated[str | None, Parameter(query="state")] = None,
-        limit: Annotated[int, Parameter(ge=1, le=500)] = 50,
+        of_state: Annotated[str | None, QueryParameter(name="state")] = None,
+        limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
     ) -> SwapsBody:
         views = await deps.list_views(_parse_state(of_state), limit)
         return SwapsBody(orders=[show_swap(view) for view in views])
 
     @get("/api/v1/orders/{order:str}")
-    async def show_order(order: str) -> SwapBody:
+    async def show_order(order: FromPath[str]) -> SwapBody:
         view = await deps.load_view(OrderHash.from_hex(order))
         if view is None:
             raise NotFound("ORDER_UNKNOWN", "no order with this hash was accepted here")
         return show_swap(view)
 
     @post("/api/v1/orders/{order:str}/secret", status_code=202)
-    async def hand_over_secret(order: str, data: SecretBody) -> Response[Any]:
+    async def hand_over_secret(order: FromPath[str], data: JSONBody[SecretBody]) -> Response[Any]:
         secret = parse_secret_body(data)
         answer = await deps.take_secret(OrderHash.from_hex(order), secret)
         if isinstance(answer, NotTaken):
