@@ -1,27 +1,12 @@
-from collections.abc import AsyncIterator, Iterator
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator
 
 import pytest
-from tests.support.lane_rig import CHAIN, LOCATIONS, LaneRig, open_rig
-from tests.support.postgres import fresh_database, in_thread
+from tests.support.lane_databases import lane_database, lane_template
+from tests.support.lane_rig import CHAIN, LaneRig, open_rig
 
 from bmn.devnet.anvil import open_anvil
-from bmn.pg.migrate import upgrade
 
-
-@pytest.fixture(scope="session")
-def lane_template(postgres: str) -> Iterator[str]:
-    """Name of a database with all tables, to copy."""
-    with fresh_database(postgres) as dsn:
-        in_thread(upgrade(dsn, LOCATIONS))
-        yield urlsplit(dsn).path[1:]
-
-
-@pytest.fixture
-def lane_database(postgres: str, lane_template: str) -> Iterator[str]:
-    """Address of a new database with all tables."""
-    with fresh_database(postgres, template=lane_template) as dsn:
-        yield dsn
+__all__ = ["lane_database", "lane_template", "rig"]
 
 
 @pytest.fixture
