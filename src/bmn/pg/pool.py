@@ -22,6 +22,7 @@ else:
 
 _CONNECT_SECONDS = 10.0
 _ACQUIRE_SECONDS = 10.0
+_IDLE_IN_TRANSACTION = "5s"
 _UNANSWERED = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError)
 
 
@@ -32,7 +33,8 @@ async def open_pool(
     """Yield a pool of at most `size` connections; no statement takes longer than `command_timeout` seconds.
 
     `numeric` is a Python int (a fraction is an error), `jsonb` is text. Connections are not reset between uses, which
-    halves the round trips: leave no session state behind (no SET, no LISTEN, no session lock).
+    halves the round trips: leave no session state behind (no SET, no LISTEN, no session lock). A transaction in which
+    nothing happens for 5 seconds is ended by the server.
     `statement_cache_size=0` for a pooler in transaction mode that does not track prepared statements.
 
     Raises:
@@ -47,7 +49,7 @@ async def open_pool(
             command_timeout=command_timeout,
             statement_cache_size=statement_cache_size,
             server_settings={"application_name": "bmn"},
-            init=_whole_numerics,
+            init=_prepare,
             reset=_keep_session,
         )
     try:
@@ -99,7 +101,9 @@ async def _roll_back(conn: Connection, block: Transaction) -> None:
             conn.terminate()
 
 
-async def _whole_numerics(conn: Connection) -> None:
+async def _prepare(conn: Connection) -> None:
+    # A process that hangs inside a transaction keeps its locks, and with them others from taking its leases over.
+    await conn.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_IN_TRANSACTION}'")
     await conn.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=int, format="text")
 
 

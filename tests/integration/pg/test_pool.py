@@ -114,3 +114,14 @@ async def test_closing_does_not_wait_for_a_server_that_is_gone(database: str) ->
         connection(pool) as it,
     ):
         await it.execute("SELECT pg_terminate_backend($1)", conn.get_server_pid())
+
+
+async def test_a_transaction_that_hangs_is_ended_by_the_server(database: str) -> None:
+    async with open_pool(database, size=2) as pool, connection(pool) as watch:
+        hanging = pool.acquire()
+        conn = await hanging
+        await conn.execute("BEGIN")
+        pid = conn.get_server_pid()
+        async with asyncio.timeout(30):
+            while await watch.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid):
+                await asyncio.sleep(0)
