@@ -5,6 +5,7 @@ from typing import Final, Protocol, TypeAlias
 
 from bmn.bindings.escrow_logs import ESCROW_WITHDRAWAL
 from bmn.bindings.resolver_calls import build_withdraw_dst
+from bmn.core.errors import Refused
 from bmn.core.signed_order import parse_swap_terms
 from bmn.core.timelocks import Stage
 from bmn.core.units import BlockNumber, Gas, Hash32, OrderHash, Secret, TxHash, UnixTime
@@ -14,6 +15,9 @@ from bmn.maker.evidence import EscrowEvidence, NotYet, Unsafe, Verified, judge_e
 from bmn.maker.send import SendDeps, Wanted, send_tx
 from bmn.maker.vault import MakerOrder, Vault
 from bmn.maker.verify import VerifyDeps, gather_evidence, verify_escrows
+
+NOT_READY: Final = "NOT_READY"
+"""The resolver's code for a secret that comes before it has seen both escrows final itself."""
 
 _GAS: Final = Gas(400_000)
 
@@ -57,7 +61,12 @@ async def reveal_to_resolver(
     if not isinstance(verdict, Verified):
         return verdict
     vault.set_revealed(order.order_hash)
-    await resolver.hand_over_secret(order.order_hash, vault.load_secret(order.order_hash))
+    try:
+        await resolver.hand_over_secret(order.order_hash, vault.load_secret(order.order_hash))
+    except Refused as error:
+        if error.code != NOT_READY:
+            raise
+        return NotYet(reason="RESOLVER_NOT_READY")  # our node saw the last block first
     return HandedOver(verified=verdict)
 
 
