@@ -9,7 +9,7 @@ from bmn.core.errors import ChainError, PermanentError
 from bmn.core.units import BlockHash, BlockNumber, UnixTime
 from bmn.evm.bloom import bloom_mask, may_contain
 from bmn.evm.client import ChainReader
-from bmn.evm.failures import NODE_BEHIND, RANGE_TOO_WIDE, UNREACHABLE
+from bmn.evm.failures import NODE_BEHIND, RANGE_TOO_WIDE
 from bmn.evm.types import BlockTag, Head, Log
 from bmn.indexer.classify import TOPICS
 from bmn.indexer.write import BlockRun, reorg_window, take_back, write_blocks
@@ -41,6 +41,9 @@ class Follower:
     lease: Lease
     wake: Wake
     width: int = RANGE_FIRST
+    """Blocks to ask for at once while far behind."""
+    widest: int = RANGE_MOST
+    """More was refused."""
 
     async def catch_up(self, head: Head | None) -> None:
         """Return once the journal is at `head` or beyond; None asks for the newest. Safe to repeat after any failure.
@@ -116,15 +119,17 @@ class Follower:
         try:
             logs = await self.chain.logs_range(first, last, topics=[TOPICS])
         except ChainError as error:
-            if error.code in {RANGE_TOO_WIDE, UNREACHABLE}:
-                self.width = max(self.width // 2, 1)
+            asked, self.width = self.width, max(self.width // 2, 1)
+            if error.code == RANGE_TOO_WIDE and asked > 1:
+                self.widest = self.width
+                return stored
             raise
         heads = {head.number: head for head in await self._blocks(sorted({first, last, *_numbers(logs)}))}
         self._check_builds_on(heads[first], stored)
         if heads[last].hash != end.hash or any(heads[log.block_number].hash != log.block_hash for log in logs):
             raise ChainError(_MOVED, f"{self.spec.name}: blocks {first} to {last} changed while they were read")
         stored = await self._write(stored, end, logs, {head.hash: head.timestamp for head in heads.values()})
-        self.width = max(self.width // 2, 1) if len(logs) > _LOGS_MANY else min(self.width * 2, RANGE_MOST)
+        self.width = max(self.width // 2, 1) if len(logs) > _LOGS_MANY else min(self.width * 2, self.widest)
         return stored
 
     async def _write(
