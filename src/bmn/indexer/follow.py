@@ -64,11 +64,13 @@ class Follower:
                 stored = await self._read_range(stored, settled)
             else:
                 stored = await self._read_on(stored, head)
+            if stored.number < head.number:
+                head = await self._newest()  # what we were told of may be long ago
 
     async def _begin(self) -> StoredHead:
         """Store the block before the first one to read; there are no logs in genesis."""
         first = await self._block(BlockNumber(max(self.spec.start_block - 1, 0)))
-        return await self._write(None, first, (), {})
+        return await self._write(None, first, (), {}, is_newest=False)
 
     async def _divergence(self, stored: StoredHead, head: Head) -> BlockNumber | None:
         """Return the height from which to look for the last common block downwards, None if we are on the chain."""
@@ -108,7 +110,8 @@ class Follower:
         for block in run:
             self._check_builds_on(block, stored)
             logs = await self.chain.logs(block_hash=block.hash, topics=[TOPICS]) if _may_concern_us(block) else ()
-            stored = await self._write(stored, block, logs, {block.hash: block.timestamp})
+            newest = block.number == head.number
+            stored = await self._write(stored, block, logs, {block.hash: block.timestamp}, is_newest=newest)
         return stored
 
     async def _read_range(self, stored: StoredHead, settled: BlockNumber) -> StoredHead:
@@ -128,14 +131,22 @@ class Follower:
         self._check_builds_on(heads[first], stored)
         if heads[last].hash != end.hash or any(heads[log.block_number].hash != log.block_hash for log in logs):
             raise ChainError(_MOVED, f"{self.spec.name}: blocks {first} to {last} changed while they were read")
-        stored = await self._write(stored, end, logs, {head.hash: head.timestamp for head in heads.values()})
+        times = {head.hash: head.timestamp for head in heads.values()}
+        stored = await self._write(stored, end, logs, times, is_newest=False)
         self.width = max(self.width // 2, 1) if len(logs) > _LOGS_MANY else min(self.width * 2, self.widest)
         return stored
 
     async def _write(
-        self, stored: StoredHead | None, last: Head, logs: tuple[Log, ...], times: Mapping[BlockHash, UnixTime]
+        self,
+        stored: StoredHead | None,
+        last: Head,
+        logs: tuple[Log, ...],
+        times: Mapping[BlockHash, UnixTime],
+        *,
+        is_newest: bool,
     ) -> StoredHead:
-        run = BlockRun(last=last, logs=logs, times=times, final_time=await self._final_time(stored, last))
+        final_time = await self._final_time(stored, last)
+        run = BlockRun(last=last, logs=logs, times=times, final_time=final_time, is_newest=is_newest)
         if await write_blocks(self.pool, self.spec, self.lease, stored=stored, run=run):
             self.wake.signal()
         return await self._reload()

@@ -38,6 +38,8 @@ class BlockRun:
     """Times of the blocks that have logs."""
     final_time: UnixTime
     """Time of the block at `last.number - depth`; 0 if there is none."""
+    is_newest: bool
+    """The chain had no later block when we asked."""
 
 
 def reorg_window(spec: ChainSpec) -> int:
@@ -79,6 +81,7 @@ async def write_blocks(pool: Pool, spec: ChainSpec, lease: Lease, *, stored: Sto
             time=last.timestamp,
             final_number=final_number,
             final_time=final_time,
+            is_newest=run.is_newest,
         )
         due = dict.fromkeys(await take_due_swaps(conn, spec.id, last.timestamp), False)
         if stored is not None:
@@ -113,6 +116,7 @@ async def take_back(pool: Pool, spec: ChainSpec, lease: Lease, *, stored: Stored
             time=ancestor.timestamp,
             final_number=ancestor.number if was_final else stored.final_number,
             final_time=ancestor.timestamp if was_final else stored.final_time,
+            is_newest=False,
         )
         await _wake(conn, {swap.hashlock: swap.has_secret for swap in concerned})
     observe.blocks_orphaned(spec.name, ancestor.number, stored.number - ancestor.number, was_final=was_final)

@@ -91,7 +91,7 @@ class StoredHead:
     """Blocks up to here are final; negative on a chain younger than its depth."""
     final_time: UnixTime
     seen_at: float
-    """Seconds since 1970 by the database's clock."""
+    """When it was the newest block of the chain: seconds since 1970 by the database's clock. Old while catching up."""
     halted: str | None
     """Why the chain is not followed any more."""
 
@@ -233,14 +233,16 @@ async def save_head(
     time: UnixTime,
     final_number: BlockNumber,
     final_time: UnixTime,
+    is_newest: bool,
 ) -> None:
-    """Say how far the chain is read; it is not halted."""
+    """Say how far the chain is read, and whether that is as far as it goes; it is not halted."""
     await conn.execute(
         """
-        INSERT INTO chain_heads (chain_id, number, hash, time, final_number, final_time)
-        VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT (chain_id) DO UPDATE SET number = $2, hash = $3, time = $4, final_number = $5, final_time = $6,
-                                             halted = NULL, seen_at = clock_timestamp()
+        INSERT INTO chain_heads (chain_id, number, hash, time, final_number, final_time, seen_at)
+        VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $7 THEN clock_timestamp() ELSE 'epoch' END)
+        ON CONFLICT (chain_id) DO UPDATE
+        SET number = $2, hash = $3, time = $4, final_number = $5, final_time = $6, halted = NULL,
+            seen_at = CASE WHEN $7 THEN clock_timestamp() ELSE chain_heads.seen_at END
         """,
         chain_id,
         number,
@@ -248,6 +250,7 @@ async def save_head(
         time,
         final_number,
         final_time,
+        is_newest,
     )
 
 

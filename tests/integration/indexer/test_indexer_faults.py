@@ -13,9 +13,9 @@ from tests.support.worlds import client_of
 
 from bmn.core.chain import ChainSpec
 from bmn.core.errors import ChainError
-from bmn.core.units import Address, BlockNumber
+from bmn.core.units import Address, BlockHash, BlockNumber
 from bmn.evm.client import RpcChain
-from bmn.evm.failures import RANGE_TOO_WIDE
+from bmn.evm.failures import NODE_BEHIND, RANGE_TOO_WIDE
 from bmn.evm.types import Log, TopicFilter
 from bmn.indexer import run_indexer
 from bmn.indexer.write import reorg_window
@@ -36,6 +36,15 @@ class GrudgingChain(RpcChain):
         if last - first >= 5:
             raise ChainError(RANGE_TOO_WIDE, "five blocks at most")
         return await super().logs_range(first, last, addresses=addresses, topics=topics)
+
+
+class LoglessChain(RpcChain):
+    """Has no logs to give."""
+
+    async def logs(
+        self, *, block_hash: BlockHash, addresses: Collection[Address] = (), topics: TopicFilter = ()
+    ) -> tuple[Log, ...]:
+        raise ChainError(NODE_BEHIND, f"no logs of {block_hash}")
 
 
 async def is_read(rig: IndexRig, number: int) -> None:
@@ -69,6 +78,25 @@ async def test_a_range_that_is_too_wide_is_halved_until_it_is_granted(
             await late.read()
             assert late.follower.width == 5
             assert await late.journal() == await rig.journal()
+
+
+async def test_a_journal_that_is_behind_does_not_look_fresh(rig: IndexRig) -> None:
+    swap = await make_swap(rig.dev, next(_numbers))
+    await swap.fill()
+    whole = rig.follower.chain
+    async with client_of(rig.dev) as plain, asyncio.TaskGroup() as group:
+        rig.follower.chain = LoglessChain(
+            "logless", plain.nodes, quorum=1, clock=SystemClock(), spawner=SystemSpawner(group)
+        )
+        with pytest.raises(ChainError, match=NODE_BEHIND):
+            await rig.read()
+    behind = await rig.head()
+    assert behind.number < await height(rig.dev.anvil)
+    assert behind.seen_at == 0.0
+    rig.follower.chain = whole
+    await rig.read()
+    ((now,),) = await rig.rows("SELECT extract(epoch FROM clock_timestamp())::float8")
+    assert abs(now - (await rig.head()).seen_at) < _PATIENCE
 
 
 async def test_of_two_indexers_one_works_and_the_other_takes_over(rig: IndexRig) -> None:
