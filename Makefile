@@ -18,7 +18,6 @@ demo: ## Play real swaps on two local chains (KEEP=1 leaves everything running)
 
 test: ## Run every test (SYSTEM=1 also those that need Debian packages)
 	@tools/install dev contracts devnet
-	@cd contracts && $(FORGE) test
 	@$(if $(SYSTEM),:,echo "Left out without SYSTEM=1:"; $(PYTEST) -m system --collect-only -qq --no-header | grep "::" || echo "  nothing")
 	$(PYTEST) -n 2 $(MARKS) $(ARGS)
 

@@ -121,7 +121,7 @@ def before_lock() -> Iterator[tuple[Facts, ChainTimes]]:
         LockRecord,
         SecretState,
         (None, Refusal.TOKEN_BALANCE_MISSING),
-        around(_LOCK_END, T_SC - MARGINS.required, T_SC),
+        around(_LOCK_END - CHAIN.inclusion, T_SC - MARGINS.required, T_SC),
         dst_times,
     ):
         intents = Intents(fill=IntentState.DONE, lock=lock)

@@ -1,0 +1,1 @@
+"""What make runs: installation, documents made from code."""
