@@ -18,7 +18,7 @@ _READY_WITHIN = 60.0
 _STOP_WITHIN = 20.0
 
 
-class Service:
+class RunningBmn:
     """A running `bmn run`."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
@@ -45,7 +45,7 @@ class Service:
 
 
 @asynccontextmanager
-async def open_service(devnet: Devnet) -> AsyncIterator[Service]:
+async def open_service(devnet: Devnet) -> AsyncIterator[RunningBmn]:
     """Run all roles against `devnet` until the block ends.
 
     Raises:
@@ -66,7 +66,7 @@ async def open_service(devnet: Devnet) -> AsyncIterator[Service]:
             env=environment | {"BMN_HOME": str(devnet.home)},
             start_new_session=True,
         )
-    service = Service(process, log)
+    service = RunningBmn(process, log)
     try:
         await _wait_ready(service, devnet.api_url)
         yield service
@@ -74,7 +74,7 @@ async def open_service(devnet: Devnet) -> AsyncIterator[Service]:
         await _stop(process)
 
 
-async def _wait_ready(service: Service, url: str) -> None:
+async def _wait_ready(service: RunningBmn, url: str) -> None:
     try:
         async with asyncio.timeout(_READY_WITHIN), aiohttp.ClientSession() as session:
             while not await _is_ready(session, url):

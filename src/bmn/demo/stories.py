@@ -10,7 +10,7 @@ from bmn.core.immutables import decode_immutables
 from bmn.core.margins import Margins
 from bmn.core.timelocks import Stage
 from bmn.core.units import Seconds, TokenAmount, UnixTime, Wei
-from bmn.demo.service import Service
+from bmn.demo.service import RunningBmn
 from bmn.devnet.world import Devnet
 from bmn.evm.client import ChainClient
 from bmn.evm.signer import Signer
@@ -41,7 +41,7 @@ class Cast:
     """Who plays, and where."""
 
     devnet: Devnet
-    service: Service
+    service: RunningBmn
     src: ChainSpec
     dst: ChainSpec
     src_chain: ChainClient
