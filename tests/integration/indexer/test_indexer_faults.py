@@ -12,7 +12,7 @@ from tests.support.swap_on_chain import height, make_swap
 from tests.support.worlds import client_of
 
 from bmn.core.chain import ChainSpec
-from bmn.core.errors import ChainError
+from bmn.core.errors import ChainError, TransientError
 from bmn.core.units import Address, BlockHash, BlockNumber
 from bmn.evm.client import RpcChain
 from bmn.evm.failures import NODE_BEHIND, RANGE_TOO_WIDE
@@ -25,6 +25,10 @@ from bmn.store.journal import load_head
 
 _numbers = count(2000)
 _PATIENCE = 20.0
+_CUT_THE_OTHERS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 
 
 class GrudgingChain(RpcChain):
@@ -51,10 +55,11 @@ async def is_read(rig: IndexRig, number: int) -> None:
     """Return when the journal is at `number`."""
     async with asyncio.timeout(_PATIENCE):
         while True:
-            async with connection(rig.pool) as conn:
-                head = await load_head(conn, rig.spec.id)
-            if head is not None and head.number >= number:
-                return
+            with suppress(TransientError):
+                async with connection(rig.pool) as conn:
+                    head = await load_head(conn, rig.spec.id)
+                if head is not None and head.number >= number:
+                    return
             await asyncio.sleep(0.02)
 
 
@@ -121,6 +126,23 @@ async def test_of_two_indexers_one_works_and_the_other_takes_over(rig: IndexRig)
         for task in (first, second):
             task.cancel()
         await asyncio.gather(first, second, return_exceptions=True)
+
+
+async def test_a_lost_database_connection_costs_nothing(rig: IndexRig) -> None:
+    swap = await make_swap(rig.dev, next(_numbers))
+    await rig.accept(swap)
+    running = asyncio.create_task(run_indexer(rig.deps("cut")))
+    try:
+        for step in (swap.fill, swap.lock):
+            await rig.rows(_CUT_THE_OTHERS)
+            await step()
+            await is_read(rig, await height(rig.dev.anvil))
+        kinds = {row[6] for row in await rig.journal()}
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+    assert {"src_escrow_created", "dst_locked"} <= kinds
 
 
 @pytest.mark.parametrize("first", [0, 1])
