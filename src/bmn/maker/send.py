@@ -55,14 +55,18 @@ async def send_tx(wanted: Wanted, deps: SendDeps) -> Receipt:
         Refused: TX_REVERTED, TX_TOO_LATE, NO_FUNDS, NONCE_TAKEN.
         ChainError: the chain could not be read.
     """
-    attempts, nonce = await _resume(wanted, deps)
+    earlier, nonce = await _resume(wanted, deps)
+    attempts = [sent.hash for sent in earlier]
     fees = await deps.chain.fee_suggestion()
-    for turn in range(_ATTEMPTS):
+    for sent in earlier:
+        paid = Fees(max_fee_per_gas=sent.max_fee, max_priority_fee_per_gas=sent.tip)
+        fees = _dearer(fees, _raised(paid))
+    for _ in range(_ATTEMPTS):
         if await _is_late(wanted, deps):
             return await _withdraw_attempts(wanted, attempts, nonce, fees, deps)
         signed = await _sign(wanted, nonce, fees, deps)
         # Before the send: a crash in between must not leave a transaction we forgot.
-        _store(wanted, signed, deps)
+        _store(wanted, signed, fees, deps)
         attempts.append(signed.hash)
         outcome = await deps.chain.send_raw(signed.raw)
         if outcome.status is SendStatus.INSUFFICIENT_FUNDS:
@@ -73,9 +77,7 @@ async def send_tx(wanted: Wanted, deps: SendDeps) -> Receipt:
         receipt = await _await_receipt(attempts, nonce, waits, wanted.not_after, deps)
         if receipt is not None:
             return _checked(receipt, wanted)
-        fees = _raised(fees)
-        if turn == 0:
-            fees = _dearer(fees, await deps.chain.fee_suggestion())
+        fees = _dearer(_raised(fees), await deps.chain.fee_suggestion())
     raise TimedOut(
         "TX_NOT_MINED",
         f"the {wanted.purpose} transaction was not mined at any price tried",
@@ -83,7 +85,7 @@ async def send_tx(wanted: Wanted, deps: SendDeps) -> Receipt:
     )
 
 
-async def _resume(wanted: Wanted, deps: SendDeps) -> tuple[list[TxHash], Nonce]:
+async def _resume(wanted: Wanted, deps: SendDeps) -> tuple[list[SentTx], Nonce]:
     """Return the earlier attempts that may still land, and the nonce to use."""
     unused = await deps.chain.nonce(deps.signer.address, BlockTag.HEAD)
     orders = deps.vault.list()
@@ -96,7 +98,7 @@ async def _resume(wanted: Wanted, deps: SendDeps) -> tuple[list[TxHash], Nonce]:
     mine = [sent for order, sent in open_txs if (order, sent.purpose) == (wanted.order_hash, wanted.purpose)]
     if mine:
         nonce = mine[-1].nonce
-        return [sent.hash for sent in mine if sent.nonce == nonce], nonce
+        return [sent for sent in mine if sent.nonce == nonce], nonce
     taken = set()
     for _, sent in open_txs:
         # What no node knows was never sent: its nonce must be filled, or everything after it waits for ever.
@@ -125,8 +127,15 @@ def _unsigned(to: Address, data: bytes, gas: Gas, nonce: Nonce, fees: Fees, deps
     )
 
 
-def _store(wanted: Wanted, signed: SignedTx, deps: SendDeps, *, purpose: str | None = None) -> None:
-    sent = SentTx(purpose=purpose or wanted.purpose, chain=deps.chain_id, nonce=signed.nonce, hash=signed.hash)
+def _store(wanted: Wanted, signed: SignedTx, fees: Fees, deps: SendDeps, *, purpose: str | None = None) -> None:
+    sent = SentTx(
+        purpose=purpose or wanted.purpose,
+        chain=deps.chain_id,
+        nonce=signed.nonce,
+        hash=signed.hash,
+        max_fee=fees.max_fee_per_gas,
+        tip=fees.max_priority_fee_per_gas,
+    )
     deps.vault.add_transaction(wanted.order_hash, sent, signed.raw)
 
 
@@ -168,7 +177,7 @@ async def _withdraw_attempts(
     for _ in range(_ATTEMPTS):
         fees = _raised(fees)
         signed = await sign_tx(deps.signer, _unsigned(deps.signer.address, b"", _PLAIN_GAS, nonce, fees, deps))
-        _store(wanted, signed, deps, purpose="nothing")
+        _store(wanted, signed, fees, deps, purpose="nothing")
         await deps.chain.send_raw(signed.raw)
         receipt = await _await_receipt([*attempts, signed.hash], nonce, deps.patience, None, deps)
         if receipt is not None and receipt.tx_hash in attempts:

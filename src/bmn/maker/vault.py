@@ -19,7 +19,7 @@ from bmn.core.compact_signature import CompactSignature, encode_signature, parse
 from bmn.core.errors import BadInput, NotFound, PermanentError, Refused
 from bmn.core.order import Order, decode_order, encode_order
 from bmn.core.signed_order import SignedOrder
-from bmn.core.units import BlockNumber, ChainId, Hashlock, Nonce, OrderHash, Secret, TxHash
+from bmn.core.units import BlockNumber, ChainId, Hashlock, Nonce, OrderHash, Secret, TxHash, Wei
 from bmn.store.sealing import Sealer
 
 KEY_PURPOSE: Final = b"bmn maker secrets v1"
@@ -35,6 +35,10 @@ class SentTx:
     chain: ChainId
     nonce: Nonce
     hash: TxHash
+    max_fee: Wei
+    """Per unit of gas; a replacement must offer more."""
+    tip: Wei
+    """The part of it that goes to the block's producer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +220,8 @@ class _TxFile(msgspec.Struct):
     chain: int
     nonce: int
     hash: str
+    max_fee: int
+    tip: int
     sealed_raw: str
 
 
@@ -275,6 +281,8 @@ def _order_of(file: _OrderFile) -> MakerOrder:
                 chain=ChainId(sent.chain),
                 nonce=Nonce(sent.nonce),
                 hash=TxHash.from_hex(sent.hash),
+                max_fee=Wei(sent.max_fee),
+                tip=Wei(sent.tip),
             )
             for sent in file.transactions
         ),
@@ -283,7 +291,13 @@ def _order_of(file: _OrderFile) -> MakerOrder:
 
 def _tx_file(sent: SentTx, sealed: bytes) -> _TxFile:
     return _TxFile(
-        purpose=sent.purpose, chain=sent.chain, nonce=sent.nonce, hash=str(sent.hash), sealed_raw=sealed.hex()
+        purpose=sent.purpose,
+        chain=sent.chain,
+        nonce=sent.nonce,
+        hash=str(sent.hash),
+        max_fee=sent.max_fee,
+        tip=sent.tip,
+        sealed_raw=sealed.hex(),
     )
 
 

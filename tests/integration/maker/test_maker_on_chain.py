@@ -1,5 +1,6 @@
 """The maker tools against real contracts on two chains, with a resolver played by hand."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -170,6 +171,11 @@ async def a_story(world: Devnet, home: Path) -> AsyncIterator[Story]:
         )
 
 
+async def is_offered(story: Story, order_hash: OrderHash, purpose: str) -> bool:
+    sent = [one.hash for one in story.vault.load(order_hash).transactions if one.purpose == purpose]
+    return any([await story.src_chain.transaction(tx_hash) is not None for tx_hash in sent])
+
+
 class Ear:
     """A resolver that only listens."""
 
@@ -284,10 +290,13 @@ async def test_a_transaction_is_in_the_vault_and_replaced_at_its_nonce(world: De
             assert len(sent) > 1
             assert len({one.nonce for one in sent}) == 1
             # Too late now: the nonce is filled with nothing, and the note is never mined.
-            await anvil.rpc("evm_setAutomine", True)
-            late = replace(wanted, not_after=UnixTime(1))
+            late = asyncio.create_task(send_tx(replace(wanted, not_after=UnixTime(1)), story.on_src))
+            async with asyncio.timeout(20):
+                while not await is_offered(story, made.order_hash, "nothing"):
+                    await asyncio.sleep(0.01)
+            await anvil.rpc("evm_mine")
             with pytest.raises(Refused) as error:
-                await send_tx(late, story.on_src)
+                await late
         finally:
             await anvil.rpc("evm_setAutomine", True)
         assert error.value.code == "TX_TOO_LATE"

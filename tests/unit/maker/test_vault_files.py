@@ -11,7 +11,7 @@ from tests.support.swap_values import A_SECRET
 
 from bmn.core.compact_signature import CompactSignature
 from bmn.core.errors import BadInput, NotFound, PermanentError, Refused
-from bmn.core.units import BlockNumber, ChainId, Hash32, Nonce, OrderHash, Secret, TxHash
+from bmn.core.units import BlockNumber, ChainId, Hash32, Nonce, OrderHash, Secret, TxHash, Wei
 from bmn.evm.signer import LocalSigner
 from bmn.maker.vault import MakerOrder, SentTx
 
@@ -26,7 +26,14 @@ AN_ORDER = MakerOrder(
     dst_block=BlockNumber(6),
 )
 SIGNATURE = CompactSignature(r=Hash32.from_word(7), vs=Hash32.from_word(8))
-SENT = SentTx(purpose="reveal", chain=ChainId(1), nonce=Nonce(4), hash=TxHash(b"\x05" * 32))
+SENT = SentTx(
+    purpose="reveal",
+    chain=ChainId(1),
+    nonce=Nonce(4),
+    hash=TxHash(b"\x05" * 32),
+    max_fee=Wei(10**20),
+    tip=Wei(3),
+)
 
 
 def files_of(home: Path) -> list[Path]:
