@@ -31,7 +31,7 @@ from bmn.maker.reveal import HandedOver, Paid, reveal_by_payout, reveal_to_resol
 from bmn.maker.send import SendDeps, Wanted, send_tx
 from bmn.maker.vault import MakerOrder, Vault
 from bmn.maker.verify import VerifyDeps, verify_escrows
-from bmn.maker.watch import look_at
+from bmn.maker.watch import look_at, watch_order
 from bmn.sdk.answers import OrderStatus
 from bmn.sdk.client import ResolverUnreachable
 from bmn.seams import SystemClock, SystemRng
@@ -302,3 +302,40 @@ async def test_a_transaction_is_in_the_vault_and_replaced_at_its_nonce(world: De
         assert error.value.code == "TX_TOO_LATE"
         assert await story.src_chain.nonce(MAKER, BlockTag.HEAD) == sent[0].nonce + 1
         assert await height(anvil) > 0
+
+
+class Sleepy(Ear):
+    """A resolver that has not seen the last block yet, or has no time left."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__()
+        self.code = code
+
+    async def hand_over_secret(self, order_hash: OrderHash, secret: Secret) -> None:
+        raise Refused(self.code, f"no secret for {order_hash} now")
+
+
+async def test_a_resolver_that_is_behind_is_asked_again_and_one_that_is_late_is_not(
+    world: Devnet, tmp_path: Path
+) -> None:
+    async with a_story(world, tmp_path) as story:
+        made = await story.locked_order()
+        answer = await reveal_to_resolver(made, verify=story.verify, vault=story.vault, resolver=Sleepy("NOT_READY"))
+        assert answer == NotYet(reason="RESOLVER_NOT_READY")
+        with pytest.raises(Refused) as error:
+            await reveal_to_resolver(made, verify=story.verify, vault=story.vault, resolver=Sleepy("TOO_LATE"))
+        assert error.value.code == "TOO_LATE"
+
+
+async def test_watching_ends_with_the_payout_although_the_resolver_is_silent(world: Devnet, tmp_path: Path) -> None:
+    async with a_story(world, tmp_path) as story:
+        made, seen = await story.locked_order(), []
+        async with asyncio.timeout(30):
+            async for progress in watch_order(made, verify=story.verify, resolver=Ear(), every=0.02):
+                seen.append(progress)
+                if len(seen) == 1:
+                    await reveal_by_payout(made, verify=story.verify, send=story.on_dst)
+        first, last = seen
+        assert (first.paid_in, first.resolver_reason) == (None, "RESOLVER_UNREACHABLE")
+        assert first.dst_escrow is not None
+        assert last.paid_in is not None
