@@ -236,9 +236,16 @@ async def _head(desk: "Desk", chain_id: "ChainId") -> "Head":
 
 
 async def _submit(desk: "Desk", order: "MakerOrder") -> "OrderAccepted":
+    from bmn.core.errors import Refused
     from bmn.maker.approve import approve_order
 
     signed = order.signed
+    try:
+        return await desk.resolver.submit_order(signed)
+    except Refused as error:
+        # Only an order that is wanted is worth an allowance, and its gas.
+        if error.code != "MAKER_ALLOWANCE_TOO_LOW":
+            raise
     receipt = await approve_order(
         order, desk.specs[order.src_chain], desk.sender(order.src_chain), also=await _promised(desk, order)
     )

@@ -96,9 +96,7 @@ def _check_amounts(terms: SwapTerms, policy: AcceptancePolicy) -> Reject | None:
     if not terms.making_amount or not terms.taking_amount:
         return Reject(code="ZERO_AMOUNT", detail="both amounts must be greater than zero")
     if terms.making_amount > src.max_amount or terms.taking_amount > dst.max_amount:
-        return Reject(
-            code="OVER_LIMIT", detail=f"at most {src.max_amount} {src.symbol} and {dst.max_amount} {dst.symbol}"
-        )
+        return Reject(code="OVER_LIMIT", detail=f"at most {_whole(src)} for at most {_whole(dst)} in one order")
     if max(terms.src_deposit, terms.dst_deposit) > policy.max_deposit:
         return Reject(code="DEPOSIT_TOO_LARGE", detail=f"a safety deposit may be at most {policy.max_deposit} wei")
     return None
@@ -112,7 +110,7 @@ def _check_value(terms: SwapTerms, policy: AcceptancePolicy) -> Reject | None:
     gained = terms.making_amount * src.micro_usd * 10**dst.decimals
     paid = terms.taking_amount * dst.micro_usd * 10**src.decimals
     if gained - paid < bps_of(paid, policy.min_margin):
-        return Reject(code="UNPROFITABLE", detail=f"the order gains less than {policy.min_margin} bps")
+        return Reject(code="UNPROFITABLE", detail=f"at our prices we would gain less than {policy.min_margin} bps")
     return None
 
 
@@ -151,3 +149,8 @@ def _check_timing(terms: SwapTerms, policy: AcceptancePolicy, now: UnixTime) -> 
     if not whitelist_allows(post, policy.src.contracts.resolver, now, holds_access_token=True):
         return Reject(code="NOT_OUR_TURN", detail="the order does not let this resolver fill it now")
     return None
+
+
+def _whole(token: TokenRule) -> str:
+    """Return the limit for people; the fraction of a whole token is left out."""
+    return f"{token.max_amount // 10**token.decimals} {token.symbol}"
