@@ -19,7 +19,7 @@ async def check_components(pool: Pool, specs: Iterable[ChainSpec], clock: Clock)
         async with connection(pool) as conn:
             heads = {spec.name: (spec, await load_head(conn, spec.id)) for spec in specs}
     except TransientError as error:
-        return {"database": Component(healthy=False, detail=error.detail)}
+        return {"database": Component(healthy=False, detail=error.code)}
     components = {"database": Component(healthy=True, detail="answers")}
     for name, (spec, head) in heads.items():
         if head is None:
