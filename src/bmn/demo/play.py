@@ -67,16 +67,16 @@ async def _play(cast: Cast, board: Board) -> DemoReport:
     ]
     starts = {chain.name: await head_number(chain.anvil) for chain in cast.devnet.chains}
     before = {chain.name: await read_balances(chain, accounts) for chain in cast.devnet.chains}
+    began_at = int(time.time())
     orders = [await draw_order(cast) for _ in TITLES]
     src_sender = cast.sender(cast.src, cast.src_chain)
     also = TokenAmount(AMOUNT * (len(orders) - 1))
     await approve_order(orders[0], cast.src, src_sender, also=also)
     board.say("the maker has signed three orders and allowed the order protocol to take exactly 30 BMN")
-    submitted_at = int(time.time())
     with board.shown():
         statuses = await _play_stories(cast, orders, board)
     board.say("reading balances from both chains")
-    return await _audit(cast, orders, statuses, starts, before, submitted_at, board.seconds)
+    return await _audit(cast, orders, statuses, starts, before, began_at, board.seconds)
 
 
 async def _play_stories(cast: Cast, orders: list[MakerOrder], board: Board) -> list[OrderStatus]:
@@ -106,7 +106,7 @@ async def _audit(
     statuses: list[OrderStatus],
     starts: dict[str, int],
     before: dict[str, Balances],
-    submitted_at: int,
+    began_at: int,
     seconds: float,
 ) -> DemoReport:
     findings = Findings()
@@ -132,7 +132,7 @@ async def _audit(
         if status.state != expected:
             findings.wrong.append(f"{title}: ended {status.state}, expected {expected}")
     swaps = tuple(
-        _report(cast, title, order, status, mined, submitted_at, findings)
+        _report(cast, title, order, status, mined, began_at, findings)
         for title, order, status in zip(TITLES, orders, statuses, strict=True)
     )
     return DemoReport(swaps=swaps, findings=findings, seconds=seconds)
@@ -144,7 +144,7 @@ def _report(
     order: MakerOrder,
     status: OrderStatus,
     mined: dict[str, Transaction],
-    submitted_at: int,
+    began_at: int,
     findings: Findings,
 ) -> SwapReport:
     """Join what the services say they sent with what the chains say was mined."""
@@ -157,7 +157,7 @@ def _report(
         if transaction is None or not transaction.succeeded:
             findings.wrong.append(f"{title}: {name} {tx_hash} is not on a chain, or failed")
             continue
-        steps.append(Step(name=name, by=by, transaction=transaction, seconds=transaction.at - submitted_at))
+        steps.append(Step(name=name, by=by, transaction=transaction, seconds=transaction.at - began_at))
     return SwapReport(
         story=title,
         state=status.state,

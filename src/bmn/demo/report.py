@@ -16,7 +16,7 @@ class Step:
     """resolver or maker."""
     transaction: Transaction
     seconds: int
-    """Chain seconds since the order was submitted."""
+    """Chain seconds since the maker began; jumps where the story moves time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
