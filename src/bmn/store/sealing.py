@@ -40,7 +40,7 @@ class Sealer:
         """
         nonce, body = sealed[1 : 1 + _NONCE_SIZE], sealed[1 + _NONCE_SIZE :]
         try:
-            if sealed[:1] != _VERSION:
+            if sealed[:1] != _VERSION or len(nonce) != _NONCE_SIZE:
                 raise InvalidTag
             return self._cipher.decrypt(nonce, body, context)
         except InvalidTag:
