@@ -2,7 +2,9 @@
 
 import asyncio
 import sys
+from contextlib import suppress
 
+from bmn.core.errors import TransientError
 from bmn.pg.errors import LostLease
 from bmn.pg.leases import Lease, check_fence, hold_lease
 from bmn.pg.pool import Pool, open_pool, transaction
@@ -22,9 +24,10 @@ async def main() -> None:
 
 async def write_for_ever(pool: Pool, lease: Lease) -> None:
     while True:
-        async with transaction(pool) as conn:
-            await check_fence(conn, lease)
-            await conn.execute("INSERT INTO writes (token) VALUES ($1)", lease.token)
+        with suppress(TransientError):  # a cut connection, or the fence: try again, as a stubborn process would
+            async with transaction(pool) as conn:
+                await check_fence(conn, lease)
+                await conn.execute("INSERT INTO writes (token) VALUES ($1)", lease.token)
 
 
 asyncio.run(main())
