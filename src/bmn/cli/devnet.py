@@ -41,4 +41,4 @@ def up(
             )
             await asyncio.Event().wait()
 
-    run_command(work(), common)
+    run_command(work(), common, terminated=0)

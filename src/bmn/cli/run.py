@@ -1,17 +1,10 @@
 """`bmn run`."""
 
-import asyncio
-import signal
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from bmn.cli.running import COMMON, Common, read_settings, run_command
-
-if TYPE_CHECKING:
-    from bmn.app import Role
-    from bmn.config.settings import Settings
 
 RoleName = Literal["indexer", "resolver", "api"]
 
@@ -27,27 +20,8 @@ def run(
 
     Log lines go to standard error, as JSON with --json.
     """
-    from bmn.app import Role
+    from bmn.app import Role, run_roles
 
     settings = read_settings(common)
     wanted = list(Role) if roles is None else [Role(name) for name in roles]
-    run_command(_serve(settings, wanted), common, log_level="info")
-
-
-async def _serve(settings: "Settings", roles: "Sequence[Role]") -> None:
-    from bmn.app import run_roles
-
-    loop, this = asyncio.get_running_loop(), asyncio.current_task()
-    assert this is not None
-    terminated = asyncio.Event()
-
-    def stop() -> None:
-        terminated.set()
-        this.cancel()
-
-    loop.add_signal_handler(signal.SIGTERM, stop)
-    try:
-        await run_roles(settings, roles)
-    except asyncio.CancelledError:
-        if not terminated.is_set():
-            raise
+    run_command(run_roles(settings, wanted), common, log_level="info", terminated=0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ class Common:
 
 
 COMMON: Final = Common()
+_TERMINATED: Final = 143
 
 
 def read_settings(common: Common) -> "Settings":
@@ -40,13 +42,35 @@ def read_settings(common: Common) -> "Settings":
     return load_settings(common.config)
 
 
-def run_command(work: Coroutine[Any, Any, T], common: Common, *, log_level: str = "error") -> T:
-    """Run `work` to its end; log lines of at least `log_level` go to standard error."""
+def run_command(
+    work: Coroutine[Any, Any, T], common: Common, *, log_level: str = "error", terminated: int = _TERMINATED
+) -> T:
+    """Run `work` to its end; log lines of at least `log_level` go to standard error.
+
+    SIGTERM cancels it, so that it cleans up, and exits with `terminated`.
+    """
     from bmn.observe.logs import configure_logs
 
     configure_logs(level="debug" if common.debug else log_level, as_json=common.json)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(work)
+        return runner.run(_stoppable(work, terminated))
+
+
+async def _stoppable(work: Coroutine[Any, Any, T], terminated: int) -> T:
+    this, is_terminated = asyncio.current_task(), asyncio.Event()
+    assert this is not None
+
+    def stop() -> None:
+        is_terminated.set()
+        this.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if is_terminated.is_set():
+            sys.exit(terminated)
+        raise
 
 
 def answer(document: object, lines: Iterable[str], common: Common) -> None:
