@@ -167,11 +167,14 @@ def _before_fill(facts: Facts, now: ChainTimes, policy: Policy) -> Decision:
     if not policy.accepting:
         return Decision(state=State.ACCEPTED, actions=(), reason="PAUSED")
     if not _both_fresh(now, policy.margins):
-        return Decision(state=State.ACCEPTED, actions=(), reason="CHAIN_STALE")
+        return Decision(state=State.ACCEPTED, actions=(), reason="CHAIN_STALE", wake_src=_next_block(now.src))
     return Decision(state=State.FILLING, actions=(Action.FILL,), reason="FILL")
 
 
 def _why_never_fill(facts: Facts, now: ChainTime, margins: Margins) -> tuple[State | None, str]:
+    if facts.refusal is not None:
+        # Somebody else's fill; why ours failed follows from it.
+        return State.ORDER_GONE, facts.refusal.value
     if facts.intents.fill is IntentState.DEAD:
         return State.ORDER_GONE, "FILL_FAILED"
     if facts.order.gone:
@@ -194,7 +197,8 @@ def _before_lock(facts: Facts, src: EscrowFacts, now: ChainTimes, policy: Policy
         # A lock already sent stays wanted through doubt that passes: its own deadline bounds it on chain.
         kept = (Action.LOCK,) if facts.intents.lock.can_land and refusal != "SRC_NOT_FINAL" else ()
         state = State.LOCKING if kept else State.SRC_LIVE
-        return Decision(state=state, actions=kept, reason=refusal, wake_dst=_lock_end(src, policy))
+        wake_src = _next_block(now.src) if refusal == "CHAIN_STALE" else None
+        return Decision(state=state, actions=kept, reason=refusal, wake_src=wake_src, wake_dst=_lock_end(src, policy))
     return _abort(facts, src, now.src, refusal)
 
 
@@ -227,6 +231,11 @@ def _why_not_lock(facts: Facts, src: EscrowFacts, now: ChainTimes, policy: Polic
     if not _both_fresh(now, margins):
         return "CHAIN_STALE"
     return None
+
+
+def _next_block(now: ChainTime) -> UnixTime:
+    """Return when doubt about the clocks may be over: with the next block that the journal reads."""
+    return UnixTime(now.latest + 1)
 
 
 def _both_fresh(now: ChainTimes, margins: Margins) -> bool:
