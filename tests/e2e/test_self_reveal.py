@@ -3,7 +3,8 @@
 from tests.support.stack import AMOUNT, MAKER, Stack, read_holdings, until
 
 from bmn.core.units import TxHash
-from bmn.maker.reveal import Paid, Unsafe, reveal_by_payout
+from bmn.maker.evidence import Unsafe
+from bmn.maker.reveal import Paid, reveal_by_payout
 
 
 async def test_the_maker_pays_himself_out_while_the_resolver_is_stalled(stack: Stack) -> None:
@@ -29,4 +30,3 @@ async def test_the_maker_pays_himself_out_while_the_resolver_is_stalled(stack: S
     held = await read_holdings(stack.src, [resolver])
     assert held[resolver].token == stock[resolver].token + AMOUNT
     await stack.no_nonce_is_stuck()
-

@@ -14,7 +14,9 @@ from bmn.evm.devkeys import DEV_ADDRESSES
 async def test_the_same_order_again_gets_the_same_answer_and_one_swap(stack: Stack) -> None:
     order = await stack.make_order()
     answers = await asyncio.gather(*(stack.client.submit_order(order.signed) for _ in range(4)))
-    assert {(answer.order_hash, answer.hashlock) for answer in answers} == {(str(order.order_hash), str(order.hashlock))}
+    assert {(answer.order_hash, answer.hashlock) for answer in answers} == {
+        (str(order.order_hash), str(order.hashlock))
+    }
     await stack.settle(order)
     again = await stack.client.submit_order(order.signed)
     assert (again.order_hash, again.hashlock, again.state) == (str(order.order_hash), str(order.hashlock), "SETTLED")

@@ -1,4 +1,4 @@
-"""A whole world for stories: two local chains, a database, the services as a process of their own, a maker, a client."""
+"""A world for whole stories: two local chains, a database, the services as their own process, a maker, a client."""
 
 import asyncio
 import os
@@ -9,11 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
 from tests.support.postgres import fresh_database, in_thread
-from tests.support.swap_on_chain import MAKER, chain_now, send
+from tests.support.swap_on_chain import chain_now, send
 
 from bmn.app import LOCATIONS, build_resolver_deps, open_base, open_sealer
 from bmn.app import Base as Services
@@ -52,6 +51,7 @@ T = TypeVar("T")
 AMOUNT: Final = TokenAmount(10 * 10**18)
 DEPOSIT: Final = Wei(2 * 10**13)
 """0.00002 of the native coin, on each side."""
+MAKER: Final = DEV_ADDRESSES[MAKER_KEY]
 STRANGER: Final = DEV_ADDRESSES[4]
 
 ENDS: Final = frozenset({"SETTLED", "REFUNDED", "ORDER_GONE", "EXPIRED", "LOSS"})
@@ -277,23 +277,22 @@ class Stack:
         rows = [str(tuple(row.values())) for row in (*intents, *heads)]
         return "\n".join([*rows, self.service.tail() if self.service else ""])
 
-    async def hand_over(self, order: MakerOrder, *, seconds: float = 40) -> None:
-        """Verify both escrows on chain and give the secret away, as soon as that is safe and wanted."""
-
-        async def attempt() -> bool:
-            try:
-                verdict = await reveal_to_resolver(
-                    order, verify=self.verify, vault=self.vault, resolver=self.client
-                )
-            except ResolverUnreachable:
-                return False
-            except BmnError as error:
-                assert error.code == "NOT_READY", error
-                return False
-            return isinstance(verdict, HandedOver)
-
+    async def try_reveal(self, order: MakerOrder) -> bool:
+        """Verify both escrows on chain and give the secret away if that is safe and wanted now; may be repeated."""
         try:
-            await until(attempt, "the secret is handed over", seconds=seconds)
+            verdict = await reveal_to_resolver(order, verify=self.verify, vault=self.vault, resolver=self.client)
+        except ResolverUnreachable:
+            return False
+        except BmnError as error:
+            if error.code not in {"NOT_READY", "SWAP_OVER"}:
+                raise
+            return False
+        return isinstance(verdict, HandedOver)
+
+    async def hand_over(self, order: MakerOrder, *, seconds: float = 40) -> None:
+        """Give the secret away as soon as that is safe and wanted."""
+        try:
+            await until(lambda: self.try_reveal(order), "the secret is handed over", seconds=seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{await self.story(order)}") from error
 
@@ -379,7 +378,11 @@ class Stack:
 
 async def mined(anvil: Anvil, sender: Address, to: Address | None, data: bytes = b"", *, value: int = 0) -> str:
     """Have a dev account send what must take effect; return the address of what it made, or an empty text."""
-    tx_hash = await send(anvil, sender, to, data, value=value)
+    return await receipt_of(anvil, await send(anvil, sender, to, data, value=value))
+
+
+async def receipt_of(anvil: Anvil, tx_hash: str) -> str:
+    """Wait until it is mined, and it must have taken effect; return the address of what it made, or an empty text."""
 
     async def receipt() -> Mapping[str, str] | None:
         found: Mapping[str, str] | None = await anvil.rpc("eth_getTransactionReceipt", tx_hash)
@@ -458,6 +461,3 @@ async def allow(chain: DevChain, amount: TokenAmount) -> None:
     """Have the maker let the order protocol take `amount`."""
     approval = token_calls.build_approve(chain.contracts.limit_order_protocol, amount)
     await mined(chain.anvil, MAKER, chain.contracts.access_token, approval)
-
-
-__all__ = ["AMOUNT", "DEPOSIT", "MAKER", "STRANGER", "Stack", "allow", "mined", "open_stack", "until", "urlsplit"]
