@@ -4,7 +4,7 @@
 
 VENV := .venv/bin
 PYTEST := $(VENV)/python -m pytest
-PATHS := src tests bench tools
+PATHS := src tests tools
 FORGE := node_modules/.bin/forge
 # Tests that need a Debian package run only with SYSTEM=1 (as in .ci/run).
 MARKS := $(if $(SYSTEM),,-m "not system")
@@ -51,9 +51,9 @@ vectors: ## Run the golden vectors (BMN_VECTORS=DIR reads another folder)
 	@tools/install dev contracts devnet
 	@$(VENV)/python -m tests.vector_runner
 
-bench: ## Measure the numbers we publish
-	@tools/install dev contracts devnet
-	$(PYTEST) bench -p no:cacheprovider $(ARGS)
+bench: ## Measure the numbers we publish: gas beside the reference
+	@tools/install contracts
+	@cd contracts && FORGE_SNAPSHOT_CHECK=false $(FORGE) test --match-contract Gas --quiet && node tools/gas.mjs
 
 docs: ## Draw the documents that are made from code
 	@tools/install dev
@@ -62,4 +62,4 @@ docs: ## Draw the documents that are made from code
 clean: ## Remove everything made here; never data (.bmn)
 	rm -rf .venv contracts/node_modules contracts/devnet/node_modules contracts/out contracts/cache contracts/devnet/out
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
-	find src tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
