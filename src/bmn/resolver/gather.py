@@ -165,7 +165,12 @@ def _escrow(
     if len(found) > 1:
         raise InvariantViolation("TWO_ESCROWS", f"{len(found)} {side.value} escrows of one swap on {spec.name}")
     escrow = found[0]
-    endings = [event for event in events if event.escrow == escrow.address and event.kind in _ENDINGS]
+    # By chain too: anybody can make a look-alike at the same address on another chain and empty that.
+    endings = [
+        event
+        for event in events
+        if (event.chain_id, event.emitter) == (spec.id, escrow.address) and event.kind in _ENDINGS
+    ]
     return EscrowFacts(
         address=escrow.address,
         immutables=escrow.immutables,
