@@ -134,7 +134,7 @@ async def play(dsn: str, steps: list[str]) -> None:
 
 
 async def test_a_block_holds_renews_and_releases(pool: Pool) -> None:
-    async with hold_lease(pool, "name", "me", ttl=0.3, clock=SystemClock()) as lease:
+    async with hold_lease(pool, "name", "me", ttl=1.5, clock=SystemClock()) as lease:
         async with asyncio.timeout(30), connection(pool) as conn:
             first = await conn.fetchval("SELECT expires_at FROM leases")
             while await conn.fetchval("SELECT expires_at FROM leases") < first + (first - first.replace(microsecond=0)):
@@ -150,7 +150,7 @@ async def test_the_second_waits_for_the_first(pool: Pool) -> None:
     order: list[str] = []
 
     async def use(name: str, inside: asyncio.Event, go: asyncio.Event) -> None:
-        async with hold_lease(pool, "name", name, ttl=0.4, clock=SystemClock()):
+        async with hold_lease(pool, "name", name, ttl=1.5, clock=SystemClock()):
             order.append(f"{name} in")
             inside.set()
             await go.wait()
@@ -219,7 +219,7 @@ async def test_leased_work_starts_again_after_a_loss_and_ends_when_it_returns(po
             await asyncio.Event().wait()
 
     async with asyncio.timeout(30):
-        await run_leased(pool, "name", "me", ttl=0.4, clock=SystemClock(), work=work)
+        await run_leased(pool, "name", "me", ttl=1.5, clock=SystemClock(), work=work)
     first, second = tokens
     assert second > first + 1
 
@@ -233,7 +233,7 @@ async def test_a_paused_holder_writes_nothing_after_its_successor(pool: Pool, en
     async with connection(pool) as conn:
         await conn.execute("CREATE TABLE writes (id bigint GENERATED ALWAYS AS IDENTITY, token bigint)")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(HOLDER), engine_database, "name", "0.5", stdout=subprocess.PIPE
+        sys.executable, str(HOLDER), engine_database, "name", "2.0", stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     try:
