@@ -1,0 +1,3 @@
+from tests.support.worlds import world
+
+__all__ = ["world"]
