@@ -68,6 +68,7 @@ def explain(name: SwapName, /, *, common: Common = COMMON) -> None:
     """Decide a swap again from the facts of this moment, without recording anything, and say why."""
     from bmn.app import build_resolver_deps, open_base, open_sealer
     from bmn.cli.documents import as_document
+    from bmn.cli.explaining import explain_lines
     from bmn.pg.pool import connection
     from bmn.pg.wake import Wake
     from bmn.resolver.view import explain_swap
@@ -103,16 +104,7 @@ def explain(name: SwapName, /, *, common: Common = COMMON) -> None:
         "times": as_document(found.gathered.now),
         "foreign": foreign,
     }
-    lines = [
-        f"state     {decision.state.value} ({decision.reason})",
-        f"actions   {', '.join(action.value for action in decision.actions) or 'none'}",
-        f"wake      src {decision.wake_src or '-'}, dst {decision.wake_dst or '-'}",
-        *(
-            f"ignored   FOREIGN_FACTORY: {one['kind']} by {one['emitter']}, chain {one['chain']}, block {one['block']}"
-            for one in foreign
-        ),
-    ]
-    answer(document, lines, common)
+    answer(document, explain_lines(found), common)
 
 
 async def _find(conn: "Connection", name: str) -> "SwapView":

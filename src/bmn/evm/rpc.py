@@ -151,8 +151,9 @@ class RpcEndpoint:
                 response, body = await self._post(content)
         except (aiohttp.ClientError, OSError) as error:
             # `from None`: the library's texts carry the URL.
-            detail = f"{self.where} {method}: {type(error).__name__}"
-            self._fail(method, ChainError(UNREACHABLE, detail), cause=None)
+            detail = f"endpoint {self.where} does not answer {method}: {type(error).__name__}"
+            hint = "check that the node runs and that its address in the settings is right"
+            self._fail(method, ChainError(UNREACHABLE, detail, hint=hint), cause=None)
         observe.rpc_answered(self.chain, self.name, method, self._clock.monotonic() - started)
         if response.status == 429:
             wait = _seconds(response.headers.get("Retry-After", ""))

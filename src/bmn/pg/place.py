@@ -1,8 +1,8 @@
 """Where the embedded server lives and as whom it runs."""
 
-import hashlib
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -103,7 +103,8 @@ def _place_for_root(home: Path, system_dir: Path) -> Place:
         if _can_enter(account, home):
             _make_open(base)
         else:
-            outside = system_dir / f"data-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"
+            # A name nobody can repeat: a home that was removed and made anew must not find the old data.
+            outside = system_dir / f"data-{secrets.token_hex(8)}"
             _make_open(outside)
             _link(base, outside)
     base = base.resolve()
@@ -170,10 +171,11 @@ def _make_open(folder: Path) -> None:
 
 
 def _link(path: Path, target: Path) -> None:
+    """Make `path` lead to the empty folder `target`; when another process was faster, its folder counts."""
     try:
         path.symlink_to(target)
     except FileExistsError:
-        return  # another process was faster, and wrote the same
+        target.rmdir()
 
 
 def _wheel_root() -> Path:

@@ -215,6 +215,15 @@ if ROOT:
         async with open_database(moved, None, system_dir=system) as dsn:
             assert await answer(dsn, "SELECT n FROM t") == 7
 
+    async def test_a_private_home_that_was_removed_and_made_anew_starts_empty(folder: Path, home: Path) -> None:
+        system = folder / "system"
+        for _ in range(2):
+            home.chmod(0o700)
+            async with open_database(home, None, system_dir=system) as dsn:
+                await answer(dsn, "CREATE TABLE t (n int)")
+            shutil.rmtree(home)
+            home.mkdir()
+
     async def test_root_refuses_data_that_its_server_can_no_longer_enter(home: Path) -> None:
         async with open_database(home, None):
             pass
