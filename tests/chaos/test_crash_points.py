@@ -1,8 +1,10 @@
-"""The power goes out at every named point, and the swap settles all the same: one destination escrow, no stuck nonce."""
+"""The power goes out at each named point, and the swap settles all the same: one destination escrow, no stuck nonce."""
 
+import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,22 +14,39 @@ from tests.support.stack import Stack, open_stack, until
 from bmn.maker.vault import MakerOrder
 from bmn.sdk.client import ResolverUnreachable
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.drill]
+pytestmark = pytest.mark.drill
 
-POINTS = (
-    "intake.stored",
-    "advance.decided",
-    "advance.recorded:3",
-    "tx.signed",
-    "tx.committed:2",
-    "tx.sent:2",
-    "tx.mined",
-    "indexer.block_read:6",
-    "indexer.block_written:6",
-    "secret.stored",
-    "lane.reconciled:2",
+PASSES = {
+    "intake.stored": 1,
+    "advance.decided": 4,
+    "advance.recorded": 4,
+    "tx.signed": 4,
+    "tx.committed": 4,
+    "tx.sent": 4,
+    "tx.mined": 4,
+    "indexer.block_read": 6,
+    "indexer.block_written": 6,
+    "secret.stored": 1,
+    "lane.reconciled": 6,
+}
+"""How often one process surely passes each point while it works on one swap."""
+
+REDUCED = (
+    ("intake.stored", "tx.signed", "tx.mined"),
+    ("advance.decided", "tx.committed:2", "secret.stored"),
+    ("advance.recorded:3", "tx.sent", "indexer.block_written:6"),
+    ("indexer.block_read:6", "lane.reconciled:2"),
 )
-"""With the pass at which it happens, so that both chains and several steps get their share."""
+"""Every point once, several in the life of one swap; with the pass at which it happens."""
+
+FULL = tuple((f"{point}:{nth}",) for point, passes in PASSES.items() for nth in range(1, passes + 1))
+"""Every point at every step, each alone."""
+
+STORIES = FULL if os.environ.get("BMN_DRILL") == "full" else REDUCED
+
+
+def test_the_reduced_drill_has_every_point() -> None:
+    assert {point.partition(":")[0] for story in REDUCED for point in story} == set(PASSES)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -38,15 +57,19 @@ async def stack(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> Asyn
         yield world
 
 
-@pytest.mark.parametrize("point", POINTS)
-async def test_the_swap_settles_after_a_crash(stack: Stack, point: str) -> None:
-    await stack.start(crash=point)
-    order = await stack.make_order()
-    await until(lambda: play_until_dead(stack, order), f"{point} is reached")
-    assert await stack.died() == -signal.SIGKILL
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("points", STORIES, ids=" then ".join)
+async def test_the_swap_settles_after_each_crash(stack: Stack, points: tuple[str, ...]) -> None:
+    order: MakerOrder | None = None
+    for point in points:
+        await stack.start(crash=point)
+        order = order or await stack.make_order()
+        await until(partial(play_until_dead, stack, order), f"{point} is reached")
+        assert await stack.died() == -signal.SIGKILL
+    assert order is not None
 
     await stack.start()
-    await until(lambda: play_until_settled(stack, order), "the swap is settled")
+    await until(partial(play_until_settled, stack, order), "the swap is settled")
     assert await stack.lock_of(order.hashlock) is not None
     assert await stack.locks(order.hashlock) == await stack.created(order.hashlock) == 1
     await stack.no_nonce_is_stuck()
