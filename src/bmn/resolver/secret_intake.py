@@ -49,9 +49,11 @@ async def take_secret(order_hash: OrderHash, secret: Secret, deps: ResolverDeps)
     refused = _why_not(swap)
     if refused is not None:
         return refused
-    if head is None or deps.clock.now() - head.seen_at > _STALE_SECONDS:
+    age = 0.0 if head is None else deps.clock.now() - head.seen_at
+    if head is None or age > _STALE_SECONDS:
         return NotTaken(code="CHAIN_STALE", detail="the destination chain is not being followed now", hint="try again")
-    if swap.reveal_until is None or head.time >= swap.reveal_until:
+    # The chain went on since that head was seen: its clock is judged as late as it may be by now.
+    if swap.reveal_until is None or head.time + int(max(age, 0)) >= swap.reveal_until:
         return NotTaken(
             code="TOO_LATE",
             detail="there is not enough time left to pay you",

@@ -50,7 +50,8 @@ async def decide_once(pool: Pool, swap: StoredSwap, decision: Decision) -> bool:
 
 async def wakes(pool: Pool) -> tuple[object, ...]:
     async with connection(pool) as conn:
-        return tuple(await conn.fetchrow("SELECT wake_src, wake_dst, reveal_until, terminal FROM swaps"))
+        rows = await conn.fetch("SELECT wake_src, wake_dst, reveal_until, terminal FROM swaps")
+    return tuple(rows[0])
 
 
 async def test_an_order_comes_back_as_it_was_submitted(store: Pool) -> None:
