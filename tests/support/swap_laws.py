@@ -18,6 +18,8 @@ _WAITING_FOR_OTHERS = {
     "SRC_GONE_LOCK_MINED",  # the lock's escrow event
     "SRC_GONE_DST_REFUNDED",  # fill or claim
     "SRC_CANCELLED_LOCK_RETIRING",
+    "CLAIM_NOT_FINAL",  # the indexer wakes the swap when its events turn final, or leave the chain
+    "SRC_CANCEL_NOT_FINAL",
 }
 
 
@@ -89,6 +91,8 @@ def _pay(facts: Facts, now: ChainTimes, policy: Policy) -> None:
     assert src is not None, "no payout while the source is gone"
     assert dst is not None, "no payout without a destination"
     assert dst.ended is None or withdrawn(dst), "no payout of a refunded escrow"
+    if dst.ended is not None:
+        assert intents.pay.may_count, "what somebody else paid is not paid again"
     if dst.ended is not None or intents.pay.is_mined:
         return
     assert facts.secret is not SecretState.UNKNOWN or intents.pay.may_count or intents.claim.may_count
@@ -105,6 +109,7 @@ def _claim(facts: Facts, now: ChainTimes, policy: Policy) -> None:
     assert src is not None, "rule 5: a claim needs a source"
     assert dst is not None, "rule 5: no claim without a destination"
     assert src.ended is None or withdrawn(src), "no claim of a cancelled source"
+    assert src.ended is None or facts.intents.claim.may_count, "what somebody else claimed for us is not claimed again"
     assert src.ended is not None or now.src.earliest < src.opens_at(Stage.SRC_CANCELLATION), "no claim too late"
     if withdrawn(dst):
         return
@@ -132,6 +137,7 @@ def _cancel_src(facts: Facts, now: ChainTimes, policy: Policy) -> None:
     src, dst = facts.src, facts.dst
     assert src is not None, "only what is there is cancelled"
     assert not withdrawn(src), "a claimed escrow is not cancelled"
+    assert src.ended is None or facts.intents.cancel_src.may_count, "what somebody else cancelled stays as it is"
     assert src.ended is not None or now.src.earliest >= src.opens_at(Stage.SRC_CANCELLATION), "rule 8: its window"
     if dst is None:
         assert facts.lock_record is LockRecord.EMPTY_FINAL, "rule 5: nothing was locked"

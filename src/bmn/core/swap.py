@@ -250,7 +250,7 @@ def _source_ended_without_lock(facts: Facts, src: EscrowFacts) -> Decision:
         again = src.opens_at(Stage.SRC_CANCELLATION)
         return Decision(state=State.ABORT, actions=(), reason="SRC_CANCELLED_LOCK_RETIRING", wake_src=again)
     if not src.ended.seen.final:
-        return Decision(state=State.ABORT, actions=(Action.CANCEL_SRC,), reason="SRC_CANCEL_NOT_FINAL")
+        return Decision(state=State.ABORT, actions=_kept(facts, Action.CANCEL_SRC), reason="SRC_CANCEL_NOT_FINAL")
     return Decision(state=State.REFUNDED, actions=(), reason="SRC_CANCELLED")
 
 
@@ -428,7 +428,7 @@ def _destination_paid(facts: Facts, src: EscrowFacts, dst: EscrowFacts, now: Cha
             return Decision(state=state, actions=(), reason="PAID_AND_SRC_CANCELLED")
         if src.ended.seen.final and paid_final:
             return Decision(state=State.SETTLED, actions=(), reason="BOTH_FINAL")
-        return Decision(state=State.CLAIMED, actions=(Action.PAY, Action.CLAIM), reason="CLAIM_NOT_FINAL")
+        return Decision(state=State.CLAIMED, actions=_kept(facts, Action.PAY, Action.CLAIM), reason="CLAIM_NOT_FINAL")
     end = src.opens_at(Stage.SRC_CANCELLATION)
     if now.src.earliest >= end:
         return Decision(state=State.STRANDED, actions=(), reason="CLAIM_WINDOW_MISSED")
@@ -437,9 +437,27 @@ def _destination_paid(facts: Facts, src: EscrowFacts, dst: EscrowFacts, now: Cha
     # A claim once allowed is not taken back because the payout grew old before it grew final.
     claiming = facts.intents.claim.may_count
     if not (paid_final or can_repay or claiming or now.src.latest >= urgent_at):
-        return Decision(state=State.SECRET_PUBLIC, actions=(Action.PAY,), reason="PAYOUT_NOT_FINAL", wake_src=urgent_at)
+        kept = _kept(facts, Action.PAY)
+        return Decision(state=State.SECRET_PUBLIC, actions=kept, reason="PAYOUT_NOT_FINAL", wake_src=urgent_at)
     claim, wake = _claim_if_open(src, now.src)
-    return Decision(state=State.SECRET_PUBLIC, actions=(*claim, Action.PAY), reason="CLAIM", wake_src=wake)
+    kept = _kept(facts, Action.PAY)
+    return Decision(state=State.SECRET_PUBLIC, actions=(*claim, *kept), reason="CLAIM", wake_src=wake)
+
+
+def _kept(facts: Facts, *actions: Action) -> tuple[Action, ...]:
+    """Return those of `actions` that we sent ourselves; their effect stands in a block.
+
+    They stay wanted until that block is final, since a reorg may undo it. What somebody else did for us is not sent
+    again, only to revert.
+    """
+    intents = facts.intents
+    states = {
+        Action.PAY: intents.pay,
+        Action.CLAIM: intents.claim,
+        Action.CANCEL_DST: intents.cancel_dst,
+        Action.CANCEL_SRC: intents.cancel_src,
+    }
+    return tuple(action for action in actions if states[action].may_count)
 
 
 def _destination_refunded(facts: Facts, src: EscrowFacts, dst: EscrowFacts, now: ChainTime) -> Decision:
@@ -453,6 +471,8 @@ def _destination_refunded(facts: Facts, src: EscrowFacts, dst: EscrowFacts, now:
         )
     if src.ended is not None and src.ended.seen.final:
         return Decision(state=State.REFUNDED, actions=(), reason="BOTH_REFUNDED")
+    if src.ended is not None:
+        return Decision(state=State.UNWIND, actions=_kept(facts, Action.CANCEL_SRC), reason="SRC_CANCEL_NOT_FINAL")
     if now.earliest >= cancel_at:
         return Decision(state=State.UNWIND, actions=(Action.CANCEL_SRC,), reason="SRC_CANCEL")
     return Decision(state=State.UNWIND, actions=(), reason="WAIT_SRC_CANCEL", wake_src=cancel_at)
