@@ -123,7 +123,7 @@ class OrderFacts:
     expires_at: UnixTime
     """0 = never."""
     gone: bool
-    """Cancelled by its maker or filled by somebody else: our fill can only fail."""
+    """Cancelled by its maker, filled by somebody else, or not worth a fill any more before one was recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

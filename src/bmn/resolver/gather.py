@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bmn.core.acceptance import evaluate_order
 from bmn.core.chain import ChainSpec
 from bmn.core.errors import ChainError, InvariantViolation
 from bmn.core.facts import (
@@ -46,6 +47,8 @@ from bmn.store.swaps import StoredSwap, load_swap
 
 _STALE_BLOCKS = 3
 _STALE_SECONDS = 5.0
+_JUDGED_BY_DECISION = frozenset({"EXPIRED", "NOT_OUR_TURN"})
+"""Refusals that time brings or takes away; the decision and the chain see to them."""
 _ENDINGS = {
     EventKind.ESCROW_WITHDRAWAL: Ending.WITHDRAWN,
     EventKind.ESCROW_CANCELLED: Ending.CANCELLED,
@@ -99,6 +102,12 @@ async def gather(conn: Connection, hashlock: Hashlock, deps: ResolverDeps) -> Ga
         refusal=Refusal.WRONG_TAKER if foreign_fill else None,
     )
     now = ChainTimes(src=await _time(src, heads[src.id], deps), dst=await _time(dst, heads[dst.id], deps))
+    if (
+        (src_escrow, dst_escrow) == (None, None)
+        and facts.intents.fill is IntentState.NONE
+        and _is_unwanted(terms, now, deps)
+    ):
+        facts = replace(facts, order=replace(facts.order, gone=True))
     checked = await _check_before_lock(facts, terms, heads, intents, deps)
     if checked is not None:
         facts = replace(facts, refusal=checked.refusal, lock_record=checked.lock_record)
@@ -185,6 +194,13 @@ def _ended(event: StoredEvent, head: StoredHead) -> Ended:
 
 def _seen(block: BlockNumber, at: UnixTime, head: StoredHead) -> Seen:
     return Seen(block=block, at=at, final=block <= head.final_number)
+
+
+def _is_unwanted(terms: SwapTerms, now: ChainTimes, deps: ResolverDeps) -> bool:
+    """Prices, limits and margins may have changed while an accepted order waited: then it is not filled any more."""
+    pair = deps.pairs.get((terms.src_chain, terms.dst_chain))
+    refused = None if pair is None else evaluate_order(terms, pair, now.src.latest)
+    return refused is not None and refused.code not in _JUDGED_BY_DECISION
 
 
 async def _is_order_gone(conn: Connection, terms: SwapTerms, src: EscrowFacts | None) -> bool:
