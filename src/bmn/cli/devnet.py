@@ -14,7 +14,7 @@ app = App(name="devnet", help="Local chains to try things on.")
 @app.command(help_epilogue="Example: bmn devnet up --home .bmn")
 def up(
     *,
-    home: Annotated[Path, Parameter(help="Where bmn.toml goes.")] = Path(".bmn"),
+    home: Annotated[Path, Parameter(env_var="BMN_HOME", help="Where bmn.toml goes.")] = Path(".bmn"),
     block_time: Annotated[int, Parameter(help="Seconds between two blocks.")] = 1,
     common: Common = COMMON,
 ) -> None:
