@@ -4,8 +4,8 @@ Three lock files in the base folder decide everything, and the kernel frees them
 
 - `start.lock`: exclusive while somebody starts or stops the server; held for moments.
 - `users.lock`: shared by every process that uses the server.
-- `server.lock`: exclusive; inherited by the server and its children, so it is free exactly when all of them are gone.
-  No process id can tell that: ids are reused, and zombies keep them.
+- `server.lock`: exclusive; inherited by the server, its children and initdb, so it is free exactly when all of them are
+  gone. No process id can tell that: ids are reused, and zombies keep them.
 
 All functions block; call them in a thread.
 """
@@ -30,8 +30,8 @@ from bmn.pg.waiting import wait_until
 
 _SUPERUSER = "bmn"
 _PORT = 5432  # part of the socket's name only; the server listens on no network
-_TURN_SECONDS = 120.0
-_START_SECONDS = 60.0
+_START_SECONDS = 300.0  # recovery after a crash of the machine can take long
+_TURN_SECONDS = 360.0
 _STOP_SECONDS = 30.0
 _SOCKET_PATH_MAX = 100  # the kernel's limit is 107 bytes, 103 on macOS
 _OPTIONS = {
@@ -104,10 +104,6 @@ class Server:
 
     def _ensure(self) -> Path:
         place = self._place
-        if not place.data.exists():
-            _initdb(place)
-        folder = _socket_folder(place)
-        _make_safe(folder, place)
         started = False
 
         def settled() -> bool:
@@ -115,22 +111,24 @@ class Server:
             lock = open_owned(place.base / "server.lock")
             try:
                 if not try_exclusive(lock):
-                    return _answers(folder, place)
+                    return _answers(place)
                 if started:
                     return True  # it ended again; told apart below
-                _start(place, folder, lock)
+                if not place.data.exists():
+                    _initdb(place, lock)
+                _start(place, lock)
                 started = True
                 return False
             finally:
                 os.close(lock)
 
-        if not wait_until(settled, _START_SECONDS) or not _answers(folder, place):
+        if not wait_until(settled, _START_SECONDS) or not _answers(place):
             raise ConfigError(
                 "DATABASE_START",
                 f"PostgreSQL in {place.base} does not start; its log ends: {_tail(place.log)}",
                 hint=f"read {place.log}",
             )
-        return folder
+        return _socket_folder(place)
 
     def _stop(self) -> None:
         place = self._place
@@ -140,7 +138,7 @@ class Server:
                 if try_exclusive(lock):
                     return
                 # Only a server that answers wrote the pid file; after a crash the number may be somebody else's.
-                if _answers(_socket_folder(place), place):
+                if _answers(place):
                     os.kill(_postmaster(place)[0], kind)
                 if wait_until(lambda: try_exclusive(lock), _STOP_SECONDS):
                     return
@@ -148,8 +146,8 @@ class Server:
             os.close(lock)
 
 
-def _initdb(place: Place) -> None:
-    """Make the data directory, whole or not at all."""
+def _initdb(place: Place, lock: int) -> None:
+    """Make the data directory, whole or not at all. It holds `lock` even when we are killed, so nobody disturbs it."""
     partial = place.base / "data.partial"
     if partial.exists():
         shutil.rmtree(partial)
@@ -175,6 +173,7 @@ def _initdb(place: Place) -> None:
         cwd="/",
         env=_environment(),
         umask=0o077,
+        pass_fds=(lock,),
         user=place.uid,
         group=place.gid,
         extra_groups=place.groups,
@@ -187,7 +186,9 @@ def _initdb(place: Place) -> None:
     partial.rename(place.data)
 
 
-def _start(place: Place, folder: Path, lock: int) -> None:
+def _start(place: Place, lock: int) -> None:
+    folder = _socket_folder(place)
+    _make_safe(folder, place)
     for pid_file in (place.data / "postmaster.pid", Path(f"{_socket(folder)}.lock")):
         _forget_stale_pid(pid_file)
     options = [part for name, value in _OPTIONS.items() for part in ("-c", f"{name}={value}")]
@@ -262,14 +263,14 @@ def _postmaster(place: Place) -> tuple[int, str]:
     return (int(lines[0]), lines[7].strip()) if len(lines) >= 8 else (0, "")
 
 
-def _answers(folder: Path, place: Place) -> bool:
+def _answers(place: Place) -> bool:
     """Whether the server listens and takes connections."""
     if _postmaster(place)[1] != "ready":
         return False
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1.0)
         try:
-            probe.connect(str(_socket(folder)))
+            probe.connect(str(_socket(_socket_folder(place))))
         except OSError:
             return False
     return True

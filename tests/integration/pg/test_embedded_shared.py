@@ -164,6 +164,19 @@ def test_every_user_of_a_killed_server_gets_it_back(users: Users) -> None:
     assert not users.served()
 
 
+def test_an_initdb_that_outlives_its_starter_is_not_disturbed(users: Users) -> None:
+    for _ in range(3):
+        starter = users.start()
+        assert wait_until((users.home / "postgres" / "data.partial" / "PG_VERSION").exists, 30)
+        kill(starter)
+    heirs = [users.start() for _ in range(2)]
+    for heir in heirs:
+        assert ask(ready(heir), "SELECT 1") == 1
+    for heir in heirs:
+        leave(heir)
+    assert not users.served()
+
+
 def test_killing_a_process_at_any_moment_of_the_start_harms_nobody(users: Users) -> None:
     """Kills at rising delays, so that initdb, the start and the first connection are all hit."""
     for step in range(8):

@@ -233,12 +233,11 @@ async def test_a_paused_holder_writes_nothing_after_its_successor(pool: Pool, en
     async with connection(pool) as conn:
         await conn.execute("CREATE TABLE writes (id bigint GENERATED ALWAYS AS IDENTITY, token bigint)")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(HOLDER), engine_database, "name", "2.0", stdout=subprocess.PIPE
+        sys.executable, str(HOLDER), engine_database, "name", "0.1", stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     try:
         async with asyncio.timeout(60):
-            await said(process.stdout, b"held\n")
             async with connection(pool) as conn:
                 while not await conn.fetchval("SELECT count(*) FROM writes"):
                     await asyncio.sleep(0)
@@ -250,7 +249,7 @@ async def test_a_paused_holder_writes_nothing_after_its_successor(pool: Pool, en
                 await check_fence(conn, lease)
                 await conn.execute("INSERT INTO writes (token) VALUES ($1)", lease.token)
             process.send_signal(signal.SIGCONT)
-            await said(process.stdout, b"lost\n")
+            await said(process.stdout, b"refused\n")
             assert await process.wait() == 0
     finally:
         if process.returncode is None:
