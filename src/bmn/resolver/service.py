@@ -43,7 +43,7 @@ async def _sweep(deps: ResolverDeps) -> None:
     while True:
         with suppress(TransientError):
             async with transaction(deps.pool) as conn:
-                for hashlock in await load_open_hashlocks(conn, _IDLE_SECONDS):
+                for hashlock in sorted(await load_open_hashlocks(conn, _IDLE_SECONDS)):  # one order, against deadlocks
                     await wake_swap(conn, hashlock)
             deps.wake.signal_here()
         await deps.clock.sleep(_SWEEP_SECONDS)
