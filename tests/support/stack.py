@@ -433,7 +433,7 @@ async def open_stack(home: Path, server: str, *, inclusion: int = 3) -> AsyncIte
     async with AsyncExitStack() as stack:
         dsn = stack.enter_context(store_database(server))
         net = await stack.enter_async_context(open_devnet(home))
-        config = net.config_path.read_text().replace("inclusion = 3", f"inclusion = {inclusion}")
+        config = net.config_path.read_text().replace("inclusion = 10", f"inclusion = {inclusion}")
         net.config_path.write_text(f'database_url = "{dsn}"\n{config}')
         settings = load_settings(net.config_path)
         services = await stack.enter_async_context(open_base(settings))

@@ -29,7 +29,7 @@ OPERATOR_KEYS: Final = (2, 3)
 
 CHAIN_NAMES: Final = ("alpha", "beta")
 MIN_MARGIN: Final = Seconds(10)
-"""Least margin that the Resolver accepts here; the policy's own (33 s with the margins below) is larger."""
+"""Least margin that the Resolver accepts here; the policy's own (47 s with the margins below) is larger."""
 
 _BMN: Final = 10**18
 _STOCK: Final = TokenAmount(100_000 * _BMN)
@@ -172,7 +172,7 @@ rpc = [{{ name = "anvil", url = "{chain.anvil.url}", ws = "{chain.anvil.ws_url}"
 quorum = 1
 depth = 2
 block_time = {block_time}
-inclusion = 3
+inclusion = 10
 outage = 5
 start_block = 0
 max_fee_per_gas = 100000000000

@@ -6,6 +6,9 @@ from prometheus_client import Counter
 _log = structlog.get_logger("bmn.swap")
 
 _STATES = Counter("bmn_swap_states_total", "Swaps that reached a state.", ["state"])
+_STUCK = Counter(
+    "bmn_swaps_stuck_total", "Times a swap could not be decided and a person is needed, by code.", ["code"]
+)
 _REFUSED = Counter("bmn_orders_refused_total", "Orders turned down, by code.", ["code"])
 
 
@@ -31,3 +34,9 @@ def swap_advanced(hashlock: str, before: str, after: str, reason: str, *, needs_
 def secret_taken(hashlock: str) -> None:
     """A maker handed over a secret; its value is nowhere in clear."""
     _log.info("secret_taken", hashlock=hashlock)
+
+
+def swap_stuck(hashlock: str, code: str, attempts: int) -> None:
+    """A swap cannot be decided; it is tried on, but a person has to look."""
+    _STUCK.labels(code).inc()
+    _log.critical("swap_stuck", hashlock=hashlock, code=code, attempts=attempts)

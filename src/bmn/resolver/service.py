@@ -3,8 +3,9 @@
 import asyncio
 from contextlib import suppress
 
-from bmn.core.errors import TransientError
+from bmn.core.errors import BmnError, TransientError
 from bmn.messages import QUEUES, wake_swap
+from bmn.observe import swaps as observe
 from bmn.pg.pool import transaction
 from bmn.pg.queue import Claimed
 from bmn.pg.worker import run_worker
@@ -33,9 +34,15 @@ async def run_resolver(deps: ResolverDeps) -> None:
                 wake=deps.wake,
                 clock=deps.clock,
                 rng=deps.rng,
+                report=_tell_person,
             )
         )
         group.create_task(_sweep(deps))
+
+
+def _tell_person(claimed: Claimed, error: Exception) -> None:
+    hashlock = "?" if claimed.key is None else "0x" + claimed.key.hex()
+    observe.swap_stuck(hashlock, error.code if isinstance(error, BmnError) else "UNEXPECTED", claimed.attempts)
 
 
 async def _sweep(deps: ResolverDeps) -> None:
