@@ -27,7 +27,7 @@ OWNER_KEY: Final = 0
 MAKER_KEY: Final = 1
 OPERATOR_KEYS: Final = (2, 3)
 
-CHAIN_NAMES: Final = ("alpha", "beta")
+CHAIN_NAMES: Final = ("alpha", "beta", "gamma")
 MIN_MARGIN: Final = Seconds(10)
 """Least margin that the Resolver accepts here; the policy's own (47 s with the margins below) is larger."""
 
@@ -69,11 +69,12 @@ class Devnet:
 
 @asynccontextmanager
 async def open_devnet(
-    home: Path, *, block_time: int = 1, chain_ids: Sequence[ChainId] = DEV_CHAIN_IDS
+    home: Path, *, block_time: int = 1, chain_ids: Sequence[ChainId] = DEV_CHAIN_IDS[:2]
 ) -> AsyncIterator[Devnet]:
     """Start the chains, deploy, stock and fund; write `home`/bmn.toml. The chains are gone afterwards, files stay.
 
-    `block_time` is in seconds; 0 mines a block per transaction only.
+    At most as many chains as there are `CHAIN_NAMES`, each paired with each other in both directions. `block_time` is
+    in seconds; 0 mines a block per transaction only.
 
     Raises:
         ConfigError: ANVIL_MISSING, LOP_NOT_COMPILED.
@@ -84,7 +85,7 @@ async def open_devnet(
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(_furnish(name, anvil, block_time))
-                for name, anvil in zip(CHAIN_NAMES, nodes, strict=True)
+                for name, anvil in zip(CHAIN_NAMES[: len(nodes)], nodes, strict=True)
             ]
         chains = tuple(task.result() for task in tasks)
         port = _free_port()

@@ -7,7 +7,7 @@ from bmn.core.errors import BadInput, Refused
 from bmn.core.units import Address, ChainId
 from bmn.evm.signer import LocalSigner
 
-DEV_CHAIN_IDS: Final = (ChainId(31337), ChainId(31338))
+DEV_CHAIN_IDS: Final = (ChainId(31337), ChainId(31338), ChainId(31339))
 """Chains of our own making."""
 
 # Source: mnemonic "test test … junk", paths m/44'/60'/0'/0/0 to 9, as anvil and hardhat print at start.
