@@ -76,10 +76,10 @@ async def _stoppable(work: Coroutine[Any, Any, T], terminated: int) -> T:
 def answer(document: object, lines: Iterable[str], common: Common) -> None:
     """Print `document` as JSON, or `lines` for people, on standard output."""
     if common.json:
-        print(json.dumps(document, default=str))  # noqa: T201 - answering is what a command does
+        print(json.dumps(document, default=str), flush=True)  # noqa: T201 - answering is what a command does
         return
     for line in lines:
-        print(line)  # noqa: T201 - same
+        print(line, flush=True)  # noqa: T201 - same; flushed, since some commands go on running
 
 
 def remark(text: str) -> None:
