@@ -234,11 +234,6 @@ def decode_account(data: bytes) -> Address:
     return decode_address_result(data)
 
 
-def decode_deploy_dst(data: bytes) -> Address:
-    """Read the answer to `deployDst`: the escrow."""
-    return decode_address_result(data)
-
-
 def decode_try_batch(data: bytes) -> tuple[bool, ...]:
     """Read the answer to `tryBatch`: which items took effect.
 

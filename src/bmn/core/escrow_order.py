@@ -207,7 +207,7 @@ def hashlock_of(terms: EscrowOrder) -> Hashlock:
         BadInput: MULTI_FILL: the order has one hashlock for each part.
     """
     if terms.kind is not FillKind.SINGLE:
-        raise BadInput("MULTI_FILL", "an order filled in parts has no hashlock of its own")
+        raise BadInput("MULTI_FILL", "orders filled in parts are not traded yet", hint="sign a single-fill order")
     return Hashlock(terms.post_interaction.extra.hashlock_info)
 
 

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from bmn.core.compact_signature import CompactSignature
 from bmn.core.eip712 import Domain, order_hash
-from bmn.core.errors import BadInput
-from bmn.core.escrow_order import EscrowOrder, FillKind, parse_escrow_order
+from bmn.core.escrow_order import EscrowOrder, hashlock_of, paid_to, parse_escrow_order
 from bmn.core.order import Order
 from bmn.core.timelocks import Timelocks
 from bmn.core.units import Address, ChainId, Hashlock, OrderHash, TokenAmount, UnixTime, Wei
@@ -53,17 +52,15 @@ def parse_swap_terms(signed: SignedOrder, domain: Domain) -> SwapTerms:
         BadInput: not an order we would have built, or one with several fills (`MULTI_FILL`).
     """
     parsed = parse_escrow_order(signed.order, signed.extension)
-    if parsed.kind is not FillKind.SINGLE:
-        raise BadInput("MULTI_FILL", "orders with several fills are not traded yet", hint="sign a single-fill order")
+    hashlock = hashlock_of(parsed)
     extra = parsed.post_interaction.extra
-    receiver = parsed.maker if parsed.receiver == Address(bytes(20)) else parsed.receiver
     return SwapTerms(
         order_hash=order_hash(domain, signed.order),
-        hashlock=Hashlock(extra.hashlock_info),
+        hashlock=hashlock,
         src_chain=signed.src_chain,
         dst_chain=extra.dst_chain_id,
         maker=parsed.maker,
-        receiver=receiver,
+        receiver=paid_to(parsed),
         src_token=parsed.maker_asset,
         dst_token=extra.dst_token,
         taker_asset=parsed.taker_asset,

@@ -129,11 +129,6 @@ def _is_withdrawn(escrow: EscrowFacts | None) -> bool:
     return escrow is not None and escrow.ended is not None and escrow.ended.how is Ending.WITHDRAWN
 
 
-def _may_lock(facts: Facts) -> bool:
-    """Whether something of ours is or can still be locked, as far as our own transactions tell."""
-    return facts.lock_record is LockRecord.SET or facts.intents.lock.may_count
-
-
 def _never_locks(facts: Facts) -> bool:
     """Whether nothing of ours is or ever can be locked: what a source cancel needs."""
     return facts.lock_record is LockRecord.EMPTY_FINAL and not facts.intents.lock.may_count

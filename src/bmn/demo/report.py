@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bmn.core.units import Hashlock, OrderHash, TokenAmount, Wei
 from bmn.demo.audit import Findings, Transaction
+from bmn.maker.amounts import show_amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,7 @@ def lines(report: DemoReport) -> Iterator[str]:
     for swap in report.swaps:
         yield f"{swap.story}: {swap.state}"
         yield f"  order {swap.order_hash!s}"
-        yield f"  the maker gives {_bmn(swap.gives)} BMN and gets {_bmn(swap.gets)} BMN"
+        yield f"  the maker gives {show_amount(swap.gives, 18)} BMN and gets {show_amount(swap.gets, 18)} BMN"
         yield f"  {'step':<10} {'by':<9} {'chain':<6} {'block':>6} {'gas':>9} {'after':>7}"
         for step in swap.steps:
             tx = step.transaction
@@ -108,12 +109,7 @@ def verdict(report: DemoReport) -> str:
     """Return one sentence, and what is wrong if anything is."""
     if report.ok:
         return (
-            f"All {len(report.swaps)} swaps ended as they should, and {report.findings.compared} balances "
-            f"read from both chains are right to the wei ({report.seconds:.0f} s)."
+            f"All {len(report.swaps)} swaps ended as they should: {report.findings.compared} checks of balances and "
+            f"transactions, read from both chains, are right to the wei ({report.seconds:.0f} s)."
         )
     return "Something is wrong:\n" + "\n".join(f"  {line}" for line in report.findings.wrong)
-
-
-def _bmn(amount: TokenAmount) -> str:
-    whole, rest = divmod(amount, 10**18)
-    return str(whole) if not rest else f"{whole}.{rest:018d}".rstrip("0")
