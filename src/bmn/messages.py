@@ -7,7 +7,7 @@ import msgspec
 from bmn.core.errors import PermanentError
 from bmn.core.units import Hashlock
 from bmn.pg.pool import Connection
-from bmn.pg.queue import Priority, enqueue
+from bmn.pg.queue import NewMessage, Priority, enqueue
 
 DISCOVERY = "orders:discovery"
 EXECUTION = "orders:execution"
@@ -32,8 +32,7 @@ async def wake_swap(conn: Connection, hashlock: Hashlock, *, urgent: bool = Fals
     Never given up: value may be locked behind it.
     """
     queue = CRITICAL if urgent else DISCOVERY if new else EXECUTION
-    await enqueue(
-        conn,
+    message = NewMessage(
         queue=queue,
         kind="advance_swap@1",
         payload=msgspec.json.encode(AdvanceSwap(hashlock=str(hashlock))),
@@ -41,6 +40,7 @@ async def wake_swap(conn: Connection, hashlock: Hashlock, *, urgent: bool = Fals
         key=bytes(hashlock),
         dedup=str(hashlock),
     )
+    await enqueue(conn, message)
 
 
 def decode_message(payload: bytes) -> Message:

@@ -30,6 +30,33 @@ class Priority(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewMessage:
+    """A message to be put on a queue."""
+
+    queue: str
+    kind: str
+    """Which handler, with its version: `name@1`."""
+    payload: bytes = field(repr=False)
+    priority: Priority = Priority.NORMAL
+    key: bytes | None = None
+    """No two messages of one key are worked on at the same time; without one, those of one `dedup`."""
+    dedup: str | None = None
+    """At most one waiting message for each queue and `dedup`."""
+    delay: float = 0.0
+    """Seconds from now until it is due."""
+    max_attempts: int | None = None
+    """None: never given up."""
+    trace: str | None = None
+
+    @property
+    def exclusive(self) -> bytes | None:
+        """Return the key that counts."""
+        if self.key is None and self.dedup is not None:
+            return f"{self.queue}\0{self.dedup}".encode()
+        return self.key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
     """A message that is ours until its lease ends. Its payload may be secret to logs and does not print."""
 
@@ -72,27 +99,23 @@ DO UPDATE SET run_at = LEAST(messages.run_at, EXCLUDED.run_at),
 """
 
 
-async def enqueue(
-    conn: Connection,
-    *,
-    queue: str,
-    kind: str,
-    payload: bytes,
-    priority: Priority = Priority.NORMAL,
-    key: bytes | None = None,
-    dedup: str | None = None,
-    delay: float = 0.0,
-    max_attempts: int | None = None,
-    trace: str | None = None,
-) -> None:
-    """Put a message on `queue`, to be run `delay` seconds from now; stands or falls with the caller's transaction.
+async def enqueue(conn: Connection, message: NewMessage) -> None:
+    """Put `message` on its queue; stands or falls with the caller's transaction.
 
-    A waiting message of the same `dedup` is moved up to the earlier time and the higher priority instead. Without a
-    `key`, messages of one `dedup` exclude each other. `max_attempts=None`: never given up.
+    A waiting message of the same `dedup` is moved up to the earlier time and the higher priority instead.
     """
-    if key is None and dedup is not None:
-        key = f"{queue}\0{dedup}".encode()
-    await conn.execute(_ENQUEUE, queue, kind, int(priority), delay, key, payload, dedup, max_attempts, trace)
+    await conn.execute(
+        _ENQUEUE,
+        message.queue,
+        message.kind,
+        int(message.priority),
+        message.delay,
+        message.exclusive,
+        message.payload,
+        message.dedup,
+        message.max_attempts,
+        message.trace,
+    )
 
 
 _CLAIM = """

@@ -12,6 +12,7 @@ from bmn.pg.pool import Connection, Pool, connection, open_pool, transaction
 from bmn.pg.queue import (
     Claimed,
     Fate,
+    NewMessage,
     Priority,
     bury,
     claim,
@@ -48,14 +49,16 @@ async def put(
     async with transaction(pool) as conn:
         await enqueue(
             conn,
-            queue=queue,
-            kind="k@1",
-            payload=payload.encode(),
-            priority=priority,
-            key=key,
-            dedup=dedup,
-            delay=delay,
-            max_attempts=max_attempts,
+            NewMessage(
+                queue=queue,
+                kind="k@1",
+                payload=payload.encode(),
+                priority=priority,
+                key=key,
+                dedup=dedup,
+                delay=delay,
+                max_attempts=max_attempts,
+            ),
         )
 
 
@@ -79,7 +82,7 @@ async def count(pool: Pool) -> int:
 
 
 async def put_and_fail(conn: Connection) -> None:
-    await enqueue(conn, queue="q", kind="k@1", payload=b"x")
+    await enqueue(conn, NewMessage(queue="q", kind="k@1", payload=b"x"))
     await conn.execute("SELECT 1/0")
 
 
@@ -97,7 +100,9 @@ async def test_a_message_stands_or_falls_with_the_transaction_that_put_it(pool: 
 
 async def test_a_claim_carries_what_was_put(pool: Pool) -> None:
     async with transaction(pool) as conn:
-        await enqueue(conn, queue="q", kind="k@1", payload=b"\x00", key=b"\x01", dedup="d", max_attempts=3, trace="t")
+        await enqueue(
+            conn, NewMessage(queue="q", kind="k@1", payload=b"\x00", key=b"\x01", dedup="d", max_attempts=3, trace="t")
+        )
     one = await take_one(pool)
     assert (one.queue, one.kind, one.payload, one.key, one.dedup) == ("q", "k@1", b"\x00", b"\x01", "d")
     assert (one.attempts, one.max_attempts, one.trace, one.priority) == (1, 3, "t", Priority.NORMAL)
@@ -183,7 +188,7 @@ async def test_a_duplicate_put_by_an_open_transaction_is_not_handed_out_before_i
     """Else the worker could read what was before, finish, and the wake-up would be lost."""
     await put(pool, dedup="d")
     async with transaction(pool) as conn:
-        await enqueue(conn, queue="q", kind="k@1", payload=b"y", dedup="d")
+        await enqueue(conn, NewMessage(queue="q", kind="k@1", payload=b"y", dedup="d"))
         assert await take(pool) == []
     assert await take(pool) == ["x"]
 

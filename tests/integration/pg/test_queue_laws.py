@@ -15,7 +15,7 @@ from bmn.core.errors import TransientError
 from bmn.pg import queue as queue_module
 from bmn.pg.errors import LostLease
 from bmn.pg.pool import Pool, connection, open_pool, transaction
-from bmn.pg.queue import Claimed, Priority, claim, enqueue, finish, put_back, retry_later, sweep_expired
+from bmn.pg.queue import Claimed, NewMessage, Priority, claim, enqueue, finish, put_back, retry_later, sweep_expired
 
 KEYS = 5
 
@@ -30,7 +30,7 @@ async def put(pool: Pool, number: int, *, key: bytes | None, dedup: str | None =
     async with transaction(pool) as conn:
         priority = Priority(number % 4)
         payload = str(number).encode()
-        await enqueue(conn, queue="q", kind="k@1", payload=payload, key=key, dedup=dedup, priority=priority)
+        await enqueue(conn, NewMessage(queue="q", kind="k@1", payload=payload, key=key, dedup=dedup, priority=priority))
 
 
 async def waiting(pool: Pool) -> int:
@@ -77,7 +77,9 @@ async def test_no_wake_up_is_lost_whatever_the_interleaving(pool: Pool) -> None:
             key = (number + turn) % KEYS
             async with transaction(pool) as conn:
                 await conn.execute("UPDATE counts SET facts = facts + 1 WHERE key = $1", key)
-                await enqueue(conn, queue="q", kind="k@1", payload=b"%d" % key, key=b"%d" % key, dedup=f"{key}")
+                await enqueue(
+                    conn, NewMessage(queue="q", kind="k@1", payload=b"%d" % key, key=b"%d" % key, dedup=f"{key}")
+                )
 
     async def worker(number: int) -> None:
         turn = 0

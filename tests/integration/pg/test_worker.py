@@ -11,7 +11,7 @@ from bmn.core.errors import BmnError, InvariantViolation, PermanentError, Transi
 from bmn.pg.beside import running
 from bmn.pg.dead import load_dead
 from bmn.pg.pool import Pool, connection, open_pool, transaction
-from bmn.pg.queue import Claimed, claim, enqueue, finish
+from bmn.pg.queue import Claimed, NewMessage, claim, enqueue, finish
 from bmn.pg.wake import Wake
 from bmn.pg.worker import Handler, run_worker
 from bmn.seams import SystemClock
@@ -70,7 +70,9 @@ class Rig:
 
     async def put(self, payload: str = "x", *, key: bytes | None = None, max_attempts: int | None = None) -> None:
         async with transaction(self.pool) as conn:
-            await enqueue(conn, queue="q", kind="k@1", payload=payload.encode(), key=key, max_attempts=max_attempts)
+            await enqueue(
+                conn, NewMessage(queue="q", kind="k@1", payload=payload.encode(), key=key, max_attempts=max_attempts)
+            )
         self.wake.signal()
 
     async def until(self, query: str, wanted: object) -> None:
