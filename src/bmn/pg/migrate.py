@@ -1,7 +1,8 @@
 """Bring a database to the shape that the code expects.
 
 Revisions are alembic files with plain SQL, `NNNN_pre_name.py` (before the new code runs) or `NNNN_post_name.py` (after
-the old code is gone), in one straight history over several folders. They go forward only.
+the old code is gone), in one history over several folders. Each folder's line of revisions begins at one of the
+engine's, so the engine's own make a whole database too. They go forward only.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -49,11 +50,11 @@ async def check_version(dsn: str, locations: Sequence[Path]) -> None:
     script = _history(locations)
     async with _connected(dsn) as conn:
         current = await conn.run_sync(_current, script)
-    head = script.get_current_head()
-    if current != head:
+    heads = set(script.get_heads())
+    if current != heads:
         raise ConfigError(
             "DATABASE_OLDER",
-            f"the database is at revision {current or 'none'}, this program needs {head}",
+            f"the database is at revision {_names(current)}, this program needs {_names(heads)}",
             hint="run `bmn migrate`",
         )
 
@@ -89,7 +90,7 @@ def _apply(conn: "Connection", script: "ScriptDirectory") -> list[str]:
     applied: list[str] = []
 
     def steps(current: tuple[str, ...], _: MigrationContext) -> list[Any]:
-        return script._upgrade_revs("head", current)  # type: ignore[arg-type]  # noqa: SLF001 - as alembic's own command does
+        return script._upgrade_revs("heads", current)  # type: ignore[arg-type]  # noqa: SLF001 - as alembic's own command does
 
     context = MigrationContext.configure(
         conn,
@@ -104,16 +105,21 @@ def _apply(conn: "Connection", script: "ScriptDirectory") -> list[str]:
     return applied
 
 
-def _current(conn: "Connection", script: "ScriptDirectory") -> str | None:
-    """Return the revision of the database, None for an empty one."""
+def _current(conn: "Connection", script: "ScriptDirectory") -> set[str]:
+    """Return the last revisions of the database, none for an empty one."""
     from alembic.runtime.migration import MigrationContext
 
     context = MigrationContext.configure(conn, opts={"version_table": _VERSION_TABLE})
-    current = context.get_current_revision()
-    if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
+    current = set(context.get_current_heads())
+    unknown = current - {revision.revision for revision in script.walk_revisions()}
+    if unknown:
         raise ConfigError(
             "DATABASE_NEWER",
-            f"the database is at revision {current}, which this program does not know",
+            f"the database is at revision {_names(unknown)}, which this program does not know",
             hint="use the version of the program that upgraded it, or restore a backup",
         )
     return current
+
+
+def _names(revisions: set[str]) -> str:
+    return ", ".join(sorted(revisions)) or "none"

@@ -9,10 +9,12 @@ import pytest
 from bmn.core.errors import ConfigError
 from bmn.pg.migrate import ENGINE, check_version, upgrade
 
+ENGINE_REVISIONS = sorted(path.stem for path in ENGINE.glob("*.py"))
+
 SECOND = """
 from alembic import op
 
-revision = "0002"
+revision = "9002"
 down_revision = "0001"
 
 
@@ -23,18 +25,19 @@ def upgrade() -> None:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    (tmp_path / "0002_post_things.py").write_text(SECOND)
+    (tmp_path / "9002_post_things.py").write_text(SECOND)
     return tmp_path
 
 
 async def test_concurrent_upgrades_apply_each_revision_once(database: str) -> None:
     applied = await asyncio.gather(*(upgrade(database, [ENGINE]) for _ in range(4)))
-    assert sorted(applied) == [[], [], [], ["0001_pre_engine"]]
+    assert sorted(applied) == [[], [], [], ENGINE_REVISIONS]
     await check_version(database, [ENGINE])
 
 
 async def test_one_history_runs_through_two_folders(database: str, elsewhere: Path) -> None:
-    assert await upgrade(database, [ENGINE, elsewhere]) == ["0001_pre_engine", "0002_post_things"]
+    applied = await upgrade(database, [ENGINE, elsewhere])
+    assert sorted(applied) == [*ENGINE_REVISIONS, "9002_post_things"]
     await check_version(database, [ENGINE, elsewhere])
 
 
@@ -53,8 +56,8 @@ async def test_refuses_a_database_that_is_behind_or_empty(engine_database: str, 
 
 
 async def test_a_failing_revision_leaves_the_database_as_it_was(database: str, elsewhere: Path) -> None:
-    broken = elsewhere / "0003_pre_broken.py"
-    broken.write_text(SECOND.replace("0002", "0003").replace("0001", "0002"))  # creates the same table again
+    broken = elsewhere / "9003_pre_broken.py"
+    broken.write_text(SECOND.replace("9002", "9003").replace("0001", "9002"))  # creates the same table again
     with pytest.raises(Exception, match="already exists"):
         await upgrade(database, [ENGINE, elsewhere])
     connection = await asyncpg.connect(database)
