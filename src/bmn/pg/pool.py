@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    PoolConnection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnection
 else:
     Pool = asyncpg.Pool
-    Connection = asyncpg.Connection
+    PoolConnection = Connection = asyncpg.Connection
 
 _CONNECT_SECONDS = 10.0
 _ACQUIRE_SECONDS = 10.0

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from enum import Enum
 from typing import Any
 
 import asyncpg
@@ -14,33 +15,52 @@ _RECONNECT_SECONDS = 0.5
 _TIMEOUT_SECONDS = 5.0
 
 
+class Topic(Enum):
+    """What there may be to look at; the value travels between processes."""
+
+    MESSAGES = "m"
+    """Messages are due, or swaps have changed."""
+    CHANGES = "c"
+    """Keys have other values."""
+
+
 class Wake:
     """Something may be waiting: look."""
 
     def __init__(self) -> None:
-        self._waiters: set[asyncio.Event] = set()
+        self._waiters: dict[Topic, set[asyncio.Event]] = {topic: set() for topic in Topic}
         self._outgoing = asyncio.Event()
+        self._told: set[Topic] = set()
 
-    def subscribe(self) -> asyncio.Event:
+    def subscribe(self, topic: Topic = Topic.MESSAGES) -> asyncio.Event:
         """Return an event of the caller's own; clear it *before* looking for work."""
         event = asyncio.Event()
-        self._waiters.add(event)
+        self._waiters[topic].add(event)
         return event
 
-    def signal(self) -> None:
-        """Tell everybody, here and in other processes; call it after the commit."""
-        self.signal_here()
+    def unsubscribe(self, event: asyncio.Event) -> None:
+        """Forget an event that nobody waits for any more."""
+        for waiters in self._waiters.values():
+            waiters.discard(event)
+
+    def signal(self, *topics: Topic) -> None:
+        """Tell everybody, here and in other processes; call it after the commit. No topic: MESSAGES."""
+        self.signal_here(*topics)
+        self._told.update(topics or (Topic.MESSAGES,))
         self._outgoing.set()
 
-    def signal_here(self) -> None:
+    def signal_here(self, *topics: Topic) -> None:
         """Tell the waiters of this process."""
-        for event in self._waiters:
-            event.set()
+        for topic in topics or (Topic.MESSAGES,):
+            for event in self._waiters[topic]:
+                event.set()
 
-    async def outgoing(self) -> None:
-        """Return when other processes are to be told; several signals become one."""
+    async def outgoing(self) -> set[Topic]:
+        """Return when other processes are to be told, and what; several signals become one."""
         await self._outgoing.wait()
         self._outgoing.clear()
+        topics, self._told = self._told, set()
+        return topics
 
     def check_connection(self) -> None:
         """Have `run_wake` use its connection, and find out that it is gone."""
@@ -70,17 +90,17 @@ async def _carry(dsn: str, wake: Wake, clock: Clock) -> None:
     conn = await asyncpg.connect(dsn, timeout=_TIMEOUT_SECONDS, command_timeout=_TIMEOUT_SECONDS)
     own = conn.get_server_pid()
 
-    def heard(_conn: Any, sender: int, _channel: str, _payload: object) -> None:
+    def heard(_conn: Any, sender: int, _channel: str, payload: object) -> None:
         if sender != own:
-            wake.signal_here()
+            wake.signal_here(*(topic for topic in Topic if topic.value in str(payload)))
 
     try:
         conn.add_termination_listener(lambda _: wake.check_connection())
         await conn.add_listener(_CHANNEL, heard)
-        wake.signal_here()  # what happened while nobody listened
+        wake.signal_here(*Topic)  # what happened while nobody listened
         while True:
-            await wake.outgoing()
-            await conn.execute(f"NOTIFY {_CHANNEL}")
+            topics = await wake.outgoing()
+            await conn.execute(f"NOTIFY {_CHANNEL}, '{''.join(sorted(topic.value for topic in topics))}'")
             await clock.sleep(_COALESCE_SECONDS)
     finally:
         conn.terminate()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from bmn.pg.beside import running
-from bmn.pg.wake import Wake, run_wake, wait_for
+from bmn.pg.wake import Topic, Wake, run_wake, wait_for
 from bmn.seams import SystemClock
 
 
@@ -36,6 +36,18 @@ async def test_a_signal_reaches_this_process_and_the_others(engine_database: str
         await heard(first)
 
 
+async def test_a_signal_wakes_only_those_who_wait_for_its_topic(engine_database: str) -> None:
+    here, there = Wake(), Wake()
+    async with carried(engine_database, here), carried(engine_database, there) as messages:
+        changes = there.subscribe(Topic.CHANGES)
+        here.signal(Topic.CHANGES)
+        await heard(changes)
+        assert not messages.is_set()
+        here.signal(Topic.MESSAGES)
+        await heard(messages)
+        assert not changes.is_set()
+
+
 class CountingWake(Wake):
     """Counts what wakes this process."""
 
@@ -43,9 +55,9 @@ class CountingWake(Wake):
         super().__init__()
         self.count = 0
 
-    def signal_here(self) -> None:
+    def signal_here(self, *topics: Topic) -> None:
         self.count += 1
-        super().signal_here()
+        super().signal_here(*topics)
 
 
 async def test_an_own_notification_does_not_come_back(engine_database: str) -> None:

@@ -1,0 +1,176 @@
+"""Joins calls that wait at the same time into one round trip.
+
+A call that finds a free lane goes at once and alone; calls that come while all lanes are busy wait, and the next free
+lane takes them together. So nobody waits for company, and the busier it gets the cheaper each call becomes.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
+
+import asyncpg
+
+from bmn.pg.errors import translated
+from bmn.pg.pool import Connection, Pool, PoolConnection
+
+Ask = TypeVar("Ask")
+Answer = TypeVar("Answer")
+
+_ACQUIRE_SECONDS = 10.0
+
+
+class Grouped(Generic[Ask, Answer]):
+    """Answers asks, many at once; made by `open_grouped`."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        answer_all: Callable[[Connection, Sequence[Ask]], Awaitable[Sequence[Answer]]],
+        touches: Callable[[Ask], frozenset[str]],
+        lanes: int,
+        largest: int,
+    ) -> None:
+        self._pool = pool
+        self._answer_all = answer_all
+        self._touches = touches
+        self._free = [_Lane(pool) for _ in range(lanes)]
+        self._lanes = tuple(self._free)
+        self._largest = largest
+        self._waiting: deque[tuple[Ask, asyncio.Future[Answer]]] = deque()
+        self._drains: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, ask: Ask) -> Answer:
+        """Return the answer to `ask`.
+
+        Raises:
+            TransientError: as `connection`; what was asked may or may not have been done.
+        """
+        if not self._free:
+            future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            self._waiting.append((ask, future))
+            return await future
+        lane = self._free.pop()
+        try:
+            [answer] = await self._run(lane, [ask])
+        finally:
+            self._pass_on(lane)
+        return answer
+
+    def _pass_on(self, lane: "_Lane") -> None:
+        """Let the lane work for those who wait, or rest."""
+        if not self._waiting:
+            self._free.append(lane)
+            return
+        drain = asyncio.get_running_loop().create_task(self._drain(lane))
+        self._drains.add(drain)  # the loop itself keeps no hold of it
+        drain.add_done_callback(self._drains.discard)
+
+    async def _drain(self, lane: "_Lane") -> None:
+        try:
+            while batch := self._next_batch():
+                await self._answer_batch(lane, batch)
+        finally:
+            self._free.append(lane)
+
+    def _next_batch(self) -> "list[tuple[Ask, asyncio.Future[Answer]]]":
+        """Take those that have waited longest and do not touch the same things."""
+        batch: list[tuple[Ask, asyncio.Future[Answer]]] = []
+        left: list[tuple[Ask, asyncio.Future[Answer]]] = []
+        touched: set[str] = set()
+        while self._waiting and len(batch) < self._largest:
+            item = self._waiting.popleft()
+            if item[1].done():  # its caller gave up
+                continue
+            touches = self._touches(item[0])
+            # A later one must not overtake an earlier one that has to wait, so what that touches is taken too.
+            (left if touched & touches else batch).append(item)
+            touched |= touches
+        self._waiting.extendleft(reversed(left))
+        return batch
+
+    async def _answer_batch(self, lane: "_Lane", batch: "list[tuple[Ask, asyncio.Future[Answer]]]") -> None:
+        try:
+            answers = await self._run(lane, [ask for ask, _ in batch])
+        except asyncpg.PostgresError:
+            # One of them is at fault, and nothing stands: each for itself tells which.
+            for ask, future in batch:
+                await self._answer_one(lane, ask, future)
+        except Exception as error:  # noqa: BLE001 - it belongs to those who asked
+            for _, future in batch:
+                _fail(future, error)
+        else:
+            for (_, future), answer in zip(batch, answers, strict=True):
+                _succeed(future, answer)
+
+    async def _answer_one(self, lane: "_Lane", ask: Ask, future: "asyncio.Future[Answer]") -> None:
+        try:
+            [answer] = await self._run(lane, [ask])
+        except Exception as error:  # noqa: BLE001 - it belongs to the one who asked
+            _fail(future, error)
+        else:
+            _succeed(future, answer)
+
+    async def _run(self, lane: "_Lane", asks: Sequence[Ask]) -> Sequence[Answer]:
+        with translated():
+            return await self._answer_all(await lane.connection(), asks)
+
+    async def close(self) -> None:
+        """Give the connections back when those who wait have been answered."""
+        await asyncio.gather(*self._drains, return_exceptions=True)
+        for lane in self._lanes:
+            await lane.close()
+
+
+class _Lane:
+    """A connection of our own: asking the pool for one costs as much as a small read."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._connection: PoolConnection | None = None
+
+    async def connection(self) -> Connection:
+        """Return a live connection."""
+        if self._connection is not None and self._connection.is_closed():
+            await self.close()
+        if self._connection is None:
+            self._connection = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
+        return self._connection
+
+    async def close(self) -> None:
+        """Give it back."""
+        if self._connection is not None:
+            conn, self._connection = self._connection, None
+            await self._pool.release(conn)
+
+
+@asynccontextmanager
+async def open_grouped(
+    pool: Pool,
+    answer_all: Callable[[Connection, Sequence[Ask]], Awaitable[Sequence[Answer]]],
+    *,
+    touches: Callable[[Ask], frozenset[str]] = lambda _: frozenset(),
+    lanes: int = 1,
+    largest: int = 64,
+) -> AsyncIterator[Grouped[Ask, Answer]]:
+    """Yield a function that answers asks by `answer_all`, at most `largest` in one call of it.
+
+    `answer_all` must do all or nothing when it raises. Asks that touch the same thing are never in one call, and keep
+    their order. Takes up to `lanes` connections of the pool for itself.
+    """
+    grouped = Grouped(pool, answer_all, touches, lanes, largest)
+    try:
+        yield grouped
+    finally:
+        await grouped.close()
+
+
+def _succeed(future: "asyncio.Future[Answer]", answer: Answer) -> None:
+    if not future.done():
+        future.set_result(answer)
+
+
+def _fail(future: "asyncio.Future[Answer]", error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
