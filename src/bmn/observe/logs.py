@@ -27,3 +27,5 @@ def configure_logs(*, level: str = "info", as_json: bool = False) -> None:
     )
     # Libraries speak through the standard module; their chatter is not ours.
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, force=True)
+    # The pool's warnings are tracebacks, while the database is away, of what its users log as DATABASE_UNAVAILABLE.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)

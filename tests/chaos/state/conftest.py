@@ -1,0 +1,3 @@
+from tests.support.drill_case import drill
+
+__all__ = ["drill"]

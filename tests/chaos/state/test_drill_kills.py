@@ -1,0 +1,74 @@
+"""Workers die by kill -9, one each second, and nobody notices in the orders."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.support.drill_case import FULL, Drill, until
+from tests.support.drill_fleet import open_fleet
+from tests.support.drill_orders import TABLES, check_orders, count_steps, is_worked_off, put_orders
+
+from bmn.pg.pool import Pool, connection, open_pool
+from bmn.pg.worker import LEASE_SECONDS
+
+ORDERS, SECONDS = (2000, 30) if FULL else (120, 4)
+WORKERS = 4
+BOUND = LEASE_SECONDS + 1.0
+
+_HELD = "SELECT id, lease_token FROM messages WHERE lease_token IS NOT NULL AND attempts < 3"
+"""From the third death of its workers on, a message waits a second or more on purpose: it may be what kills them."""
+
+_LEFT = """
+SELECT count(*) FROM messages JOIN unnest($1::bigint[], $2::bigint[]) AS held (id, token) USING (id)
+WHERE lease_token IS NULL OR lease_token = token
+"""
+
+
+async def recovery(pool: Pool) -> float:
+    """Return after how many seconds everything that is held now was finished, or claimed again."""
+    async with connection(pool) as conn:
+        held = await conn.fetch(_HELD)
+    ids, tokens = [row["id"] for row in held], [row["lease_token"] for row in held]
+
+    async def recovered() -> bool:
+        async with connection(pool) as conn:
+            left: int = await conn.fetchval(_LEFT, ids, tokens)
+        return left == 0
+
+    return await until(recovered, f"messages {ids} of a killed worker go on", seconds=BOUND)
+
+
+@pytest.mark.drill
+async def test_each_order_moves_exactly_once_while_workers_are_killed(
+    engine_database: str, tmp_path: Path, drill: Drill
+) -> None:
+    recoveries: list[float] = []
+    setup = msgspec.json.encode({"dsn": engine_database, "step": "sql"}).decode()
+    async with open_pool(engine_database) as pool:
+        async with connection(pool) as conn:
+            await conn.execute(TABLES)
+        await put_orders(pool, ORDERS, spread=SECONDS, rng=drill.rng)
+        async with open_fleet("drill_worker.py", [setup], tmp_path, WORKERS) as fleet:
+
+            async def started() -> bool:
+                return await count_steps(pool) > 0
+
+            async def kill_one() -> None:
+                fleet.kill(drill.rng.choice(fleet.running))
+                fleet.start()
+                recoveries.append(await recovery(pool))
+
+            await until(started, "the workers work", seconds=30)
+            async with asyncio.TaskGroup() as group:
+                for _ in range(SECONDS):
+                    group.create_task(kill_one())
+                    await asyncio.sleep(1)  # one fault each second
+            await until(lambda: is_worked_off(pool), "all orders are through", seconds=60)
+        async with connection(pool) as conn:
+            await check_orders(conn, ORDERS)
+    drill.report(
+        count=f"{WORKERS} workers, {ORDERS} orders of 4 steps, {SECONDS} kills",
+        bound=f"no step lost or doubled; what a dead worker held goes on within {BOUND:.0f} s",
+        worst=f"0 lost, 0 doubled; {max(recoveries):.1f} s",
+    )

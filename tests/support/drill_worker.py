@@ -1,0 +1,65 @@
+"""A worker process of the drills. Argument: a JSON object, see `Setup`. Ends by SIGTERM."""
+
+import asyncio
+import signal
+import sys
+from functools import partial
+
+import msgspec
+import structlog
+from tests.support import drill_orders, drill_transfers
+
+from bmn.observe.logs import configure_logs
+from bmn.pg.beside import running
+from bmn.pg.pool import open_pool
+from bmn.pg.queue import Claimed
+from bmn.pg.wake import Wake, run_wake
+from bmn.pg.worker import run_worker
+from bmn.seams import SystemClock, SystemRng
+
+_log = structlog.get_logger("drill")
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process does."""
+
+    dsn: str
+    step: str
+    """`sql` or `transfer`: how a message is worked off."""
+    call: float = 0.05
+    """Seconds that each step waits for the world outside, which is what a swap does most of the time."""
+    concurrency: int = 8
+
+
+def report(claimed: Claimed, error: Exception) -> None:
+    """Say what a person would be told; no drill may cause that."""
+    _log.error("reported", id=claimed.id, attempts=claimed.attempts, error=f"{type(error).__name__}: {error}")
+
+
+async def main() -> None:
+    """Work until told to stop."""
+    setup = msgspec.json.decode(sys.argv[1], type=Setup)
+    configure_logs(as_json=True)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    wake, clock = Wake(), SystemClock()
+    async with open_pool(setup.dsn, size=6) as pool, running(run_wake(setup.dsn, wake, clock)):
+        steps = {
+            "sql": partial(drill_orders.move, pool, call=setup.call),
+            "transfer": partial(drill_transfers.move, pool),
+        }
+        worker = run_worker(
+            pool,
+            [drill_orders.QUEUE],
+            steps[setup.step],
+            concurrency=setup.concurrency,
+            wake=wake,
+            clock=clock,
+            rng=SystemRng(),
+            report=report,
+        )
+        async with running(worker):
+            await stop.wait()
+
+
+asyncio.run(main())
