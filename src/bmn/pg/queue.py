@@ -190,12 +190,12 @@ async def retry_later(pool: Pool, claimed: Claimed, error: str, delay: float) ->
 
 
 async def put_back(pool: Pool, claimed: Claimed) -> None:
-    """Give the message back as if it had not been claimed.
+    """Give the message back as if it had not been claimed: at its old place in the line.
 
     Raises:
         LostLease: the message is somebody else's by now.
     """
-    await _give_back(pool, claimed.id, claimed.token, error=None, delay=0.0)
+    await _give_back(pool, claimed.id, claimed.token, error=None, delay=None)
 
 
 _DIE = """
@@ -247,13 +247,13 @@ SELECT id, lease_token, attempts FROM messages WHERE lease_until < clock_timesta
 async def sweep_expired(pool: Pool) -> int:
     """Take back what dead workers held, at most 100; return how many it were.
 
-    A message that kills its worker comes back at once twice, then after 1, 2, 4, … at most 30 seconds.
+    A message that kills its worker comes back at its old place twice, then after 1, 2, 4, … at most 30 seconds.
     """
     async with connection(pool) as conn:
         rows = await conn.fetch(_EXPIRED)
     swept = 0
     for row in rows:
-        delay = 0.0 if row["attempts"] < 3 else min(30.0, 2.0 ** min(row["attempts"] - 3, 5))
+        delay = None if row["attempts"] < 3 else min(30.0, 2.0 ** min(row["attempts"] - 3, 5))
         with suppress(LostLease):  # renewed, finished, or swept by another
             error = "the lease ended: its worker died or hung"
             await _give_back(pool, row["id"], row["lease_token"], error=error, delay=delay, expired=True)
@@ -294,15 +294,18 @@ WHERE queue = $1 AND dedup = $2 AND lease_token IS NULL
 
 _RETURN = """
 UPDATE messages SET lease_token = NULL, lease_until = NULL, attempts = $2, last_error = coalesce($3, last_error),
-                    run_at = clock_timestamp() + make_interval(secs => $4)
+                    run_at = coalesce(clock_timestamp() + make_interval(secs => $4), run_at)
 WHERE id = $1
 """
 
 
 async def _give_back(
-    pool: Pool, message: int, token: int, *, error: str | None, delay: float, expired: bool = False
+    pool: Pool, message: int, token: int, *, error: str | None, delay: float | None, expired: bool = False
 ) -> Fate:
-    """Let a claimed message go; without an error the attempt does not count. `expired`: only if its lease has ended."""
+    """Let a claimed message go; without an error the attempt does not count.
+
+    Without a delay it keeps its place in the line. `expired`: only if its lease has ended.
+    """
     for _ in range(_TRIES):
         with suppress(asyncpg.UniqueViolationError):  # a duplicate came between the fold and the return: fold again
             async with transaction(pool) as conn:
@@ -311,7 +314,7 @@ async def _give_back(
 
 
 async def _let_go(
-    conn: Connection, message: int, token: int, *, error: str | None, delay: float, expired: bool
+    conn: Connection, message: int, token: int, *, error: str | None, delay: float | None, expired: bool
 ) -> Fate:
     # A sweep does not wait for a message that is being finished, if late.
     held = f"{_HELD} SKIP LOCKED" if expired else _HELD
