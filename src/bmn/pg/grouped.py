@@ -8,17 +8,27 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
 
 from bmn.pg.errors import translated
-from bmn.pg.pool import Connection, Pool, PoolConnection
+from bmn.pg.pool import Pool, PoolConnection
+from bmn.pg.pooler import is_direct
 
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
 
 _ACQUIRE_SECONDS = 10.0
+
+
+class Fetches(Protocol):
+    """A connection, as far as a query needs one."""
+
+    async def fetch(self, query: str, /, *args: Any) -> Sequence[asyncpg.Record]:
+        """Run `query` and return its rows."""
+        ...
 
 
 class Grouped(Generic[Ask, Answer]):
@@ -27,7 +37,7 @@ class Grouped(Generic[Ask, Answer]):
     def __init__(
         self,
         pool: Pool,
-        answer_all: Callable[[Connection, Sequence[Ask]], Awaitable[Sequence[Answer]]],
+        answer_all: Callable[[Fetches, Sequence[Ask]], Awaitable[Sequence[Answer]]],
         touches: Callable[[Ask], frozenset[str]],
         lanes: int,
         largest: int,
@@ -114,7 +124,7 @@ class Grouped(Generic[Ask, Answer]):
 
     async def _run(self, lane: "_Lane", asks: Sequence[Ask]) -> Sequence[Answer]:
         with translated():
-            return await self._answer_all(await lane.connection(), asks)
+            return await self._answer_all(lane, asks)
 
     async def close(self) -> None:
         """Give the connections back when those who wait have been answered."""
@@ -124,22 +134,29 @@ class Grouped(Generic[Ask, Answer]):
 
 
 class _Lane:
-    """A connection of our own: asking the pool for one costs as much as a small read."""
+    """A connection of our own, with its statements at hand: what the pool does for each use costs half a small read."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._connection: PoolConnection | None = None
+        self._statements: dict[str, PreparedStatement[asyncpg.Record]] | None = None
+        """None behind a pooler, which would forget them."""
 
-    async def connection(self) -> Connection:
-        """Return a live connection."""
-        if self._connection is not None and self._connection.is_closed():
+    async def fetch(self, query: str, /, *args: Any) -> Sequence[asyncpg.Record]:
+        """Run `query` on a live connection and return its rows."""
+        if self._connection is None or self._connection.is_closed():
             await self.close()
-        if self._connection is None:
             self._connection = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
-        return self._connection
+            self._statements = {} if await is_direct(self._connection) else None
+        if self._statements is None:
+            return await self._connection.fetch(query, *args)
+        statement = self._statements.get(query)
+        if statement is None:
+            statement = self._statements[query] = await self._connection.prepare(query)
+        return await statement.fetch(*args)
 
     async def close(self) -> None:
-        """Give it back."""
+        """Give the connection back."""
         if self._connection is not None:
             conn, self._connection = self._connection, None
             await self._pool.release(conn)
@@ -148,7 +165,7 @@ class _Lane:
 @asynccontextmanager
 async def open_grouped(
     pool: Pool,
-    answer_all: Callable[[Connection, Sequence[Ask]], Awaitable[Sequence[Answer]]],
+    answer_all: Callable[[Fetches, Sequence[Ask]], Awaitable[Sequence[Answer]]],
     *,
     touches: Callable[[Ask], frozenset[str]] = lambda _: frozenset(),
     lanes: int = 1,

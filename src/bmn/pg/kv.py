@@ -15,7 +15,7 @@ import asyncpg
 from bmn.core.errors import BadInput
 from bmn.pg.entries import Change, Entry
 from bmn.pg.errors import LostLease
-from bmn.pg.grouped import Grouped, open_grouped
+from bmn.pg.grouped import Fetches, Grouped, open_grouped
 from bmn.pg.pool import Connection, Pool, connection
 from bmn.pg.queue import Claimed, NewMessage
 from bmn.pg.wake import Topic, Wake
@@ -256,17 +256,31 @@ WHERE tag = $1 AND key > $2 AND (expires_at IS NULL OR expires_at > statement_ti
 ORDER BY key LIMIT $3
 """
 
+_GET_ONE = """
+SELECT key, value, version, tag FROM kv
+WHERE key = $1 AND (expires_at IS NULL OR expires_at > statement_timestamp())
+"""
+
+# The same without messages: an empty array for each costs as much as the change itself.
+_COMMIT_CHANGES = """
+SELECT kv_commit($1, $2, $3, $4, $5, $6, $7, $8, $9, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
+                 '{}', '{}')
+"""
+
 _COMMIT = """
 SELECT kv_commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 """
 
 
-async def _read_all(conn: Connection, keys: Sequence[str]) -> list[Entry | None]:
+async def _read_all(conn: Fetches, keys: Sequence[str]) -> list[Entry | None]:
+    if len(keys) == 1:
+        rows = await conn.fetch(_GET_ONE, keys[0])
+        return [_entry(rows[0]) if rows else None]
     found = {row["key"]: _entry(row) for row in await conn.fetch(_GET, keys)}
     return [found.get(key) for key in keys]
 
 
-async def commit_all(conn: Connection, commits: Sequence[Commit]) -> list[int]:
+async def commit_all(conn: Fetches, commits: Sequence[Commit]) -> list[int]:
     """Make several commits, each for itself; return for each its version, 0 (a check failed) or -1 (a lost message)."""
     checks, changes, finishes, messages = [], [], [], []
     for number, commit in enumerate(commits, 1):
@@ -288,14 +302,16 @@ async def commit_all(conn: Connection, commits: Sequence[Commit]) -> list[int]:
             )
             for one in commit.messages
         ]
-    columns = [*_columns(checks, 3), *_columns(changes, 5), *_columns(finishes, 3), *_columns(messages, 10)]
+    query, columns = _COMMIT_CHANGES, [*_columns(checks, 3), *_columns(changes, 5)]
+    if finishes or messages:
+        query, columns = _COMMIT, [*columns, *_columns(finishes, 3), *_columns(messages, 10)]
     try:
-        versions: list[int] = await conn.fetchval(_COMMIT, len(commits), *columns)
+        [[versions]] = await conn.fetch(query, len(commits), *columns)
     except asyncpg.PostgresError as error:
         if error.sqlstate != _ONE_OF_SEVERAL_LOST or len(commits) > 1:
             raise
         raise LostLease("one of the messages") from error
-    return versions
+    return list(versions)
 
 
 _ONE_OF_SEVERAL_LOST = "BM001"
