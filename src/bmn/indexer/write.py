@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from bmn.core.chain import ChainSpec
 from bmn.core.errors import TransientError
 from bmn.core.units import BlockHash, BlockNumber, ChainId, Hashlock, UnixTime
 from bmn.evm.types import Head, Log
 from bmn.indexer.classify import Decoded, News, classify, decode_logs, named_hashlocks
-from bmn.messages import wake_swap
+from bmn.messages import AdvanceSwap, DeployDstEscrow, Kind, MonitorSecret, WithdrawSrcEscrow, wake_swap
 from bmn.observe import indexer as observe
 from bmn.pg.leases import Lease, check_fence
 from bmn.pg.pool import Connection, Pool, transaction
@@ -24,7 +25,7 @@ from bmn.store.journal import (
     save_events,
     save_head,
 )
-from bmn.store.watched import load_concerned, load_known_hashlocks, take_due_swaps
+from bmn.store.watched import Concerned, load_concerned, load_known_hashlocks, take_due_swaps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +84,13 @@ async def write_blocks(pool: Pool, spec: ChainSpec, lease: Lease, *, stored: Sto
             final_time=final_time,
             is_newest=run.is_newest,
         )
-        due = dict.fromkeys(await take_due_swaps(conn, spec.id, last.timestamp), False)
+        due: dict[Hashlock, Kind] = dict.fromkeys(await take_due_swaps(conn, spec.id, last.timestamp), AdvanceSwap)
         if stored is not None:
             fresh = await load_concerned(conn, spec.id, above=stored.number, up_to=last.number)
             final = await load_concerned(conn, spec.id, above=stored.final_number, up_to=final_number)
             for swap in (*final, *fresh):
-                due[swap.hashlock] = due.get(swap.hashlock, False) or swap.has_secret
-        await _wake(conn, due)
+                due[swap.hashlock] = min(due.get(swap.hashlock, AdvanceSwap), _why(swap), key=_URGENCY.index)
+        await _wake(conn, due, f"{spec.name} block {last.number}")
     crashpoint("indexer.block_written")
     _observe(spec.name, news, last.number)
     return bool(due)
@@ -118,7 +119,8 @@ async def take_back(pool: Pool, spec: ChainSpec, lease: Lease, *, stored: Stored
             final_time=ancestor.timestamp if was_final else stored.final_time,
             is_newest=False,
         )
-        await _wake(conn, {swap.hashlock: swap.has_secret for swap in concerned})
+        reasons = {swap.hashlock: WithdrawSrcEscrow if swap.has_secret else AdvanceSwap for swap in concerned}
+        await _wake(conn, reasons, f"{spec.name} back to block {ancestor.number}")
     observe.blocks_orphaned(spec.name, ancestor.number, stored.number - ancestor.number, was_final=was_final)
     return bool(concerned)
 
@@ -150,10 +152,22 @@ async def _save_news(conn: Connection, chain_id: ChainId, news: News) -> None:
         await add_strangers(conn, chain_id, news.strangers)
 
 
-async def _wake(conn: Connection, swaps: Mapping[Hashlock, bool]) -> None:
-    """Wake each swap, urgently where the value says so; in one order for everybody, against deadlocks."""
-    for hashlock, urgent in sorted(swaps.items()):
-        await wake_swap(conn, hashlock, urgent=urgent)
+_URGENCY: Final[Sequence[Kind]] = (WithdrawSrcEscrow, MonitorSecret, DeployDstEscrow, AdvanceSwap)
+
+
+def _why(swap: Concerned) -> Kind:
+    """Return the most urgent reason to look at a swap."""
+    if swap.has_secret:
+        return WithdrawSrcEscrow
+    if swap.has_dst:
+        return MonitorSecret
+    return DeployDstEscrow if swap.has_src else AdvanceSwap
+
+
+async def _wake(conn: Connection, swaps: Mapping[Hashlock, Kind], trace: str) -> None:
+    """Wake each swap for its reason; in one order for everybody, against deadlocks."""
+    for hashlock in sorted(swaps):
+        await wake_swap(conn, hashlock, swaps[hashlock], trace=trace)
 
 
 def _observe(chain: str, news: News, number: int) -> None:

@@ -12,6 +12,7 @@ _SECONDS = Histogram(
     ["queue", "kind"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+_DEAD = Counter("bmn_messages_dead_total", "Messages given up, by code.", ["queue", "kind", "code"])
 _LOST = Counter(
     "bmn_message_leases_lost_total", "Messages lost to another worker while being handled.", ["queue", "kind"]
 )
@@ -54,6 +55,12 @@ def message_failed(queue: str, kind: str, code: str, attempts: int, error: Excep
     _log.warning("message_failed", queue=queue, kind=kind, code=code, attempts=attempts, exc_info=error)
 
 
+def message_died(queue: str, kind: str, code: str, attempts: int, message_id: int) -> None:
+    """A message was given up: a person has to look (`bmn queue dead show ID`). Once for each dead message."""
+    _DEAD.labels(queue, kind, code).inc()
+    _log.critical("message_died", queue=queue, kind=kind, code=code, attempts=attempts, id=message_id)
+
+
 def message_finished(queue: str, kind: str, seconds: float) -> None:
     """A message was worked off."""
     _SECONDS.labels(queue, kind).observe(seconds)
@@ -63,6 +70,11 @@ def message_lost(queue: str, kind: str) -> None:
     """A message may be in other hands by now; what we did for it was stopped or refused."""
     _LOST.labels(queue, kind).inc()
     _log.warning("message_lost", queue=queue, kind=kind)
+
+
+def wake_ups_polled() -> None:
+    """A pooler stands before the server, so that no wake-ups arrive; `database_direct_url` would help."""
+    _log.warning("wake_ups_polled", hint="set BMN_DATABASE_DIRECT_URL to the server itself")
 
 
 def write_fenced(name: str) -> None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from bmn.core.errors import ConfigError, TimedOut, TransientError
+from bmn.core.errors import ConfigError, PermanentError, TimedOut, TransientError
 
 
 class LostLease(TransientError):
@@ -14,6 +14,10 @@ class LostLease(TransientError):
     def __init__(self, what: str) -> None:
         """Name the message or lease."""
         super().__init__("LEASE_LOST", f"{what} is not ours any more")
+
+
+class Undeliverable(PermanentError):
+    """The message itself cannot be worked on: it goes to the dead at once, even one that is never given up."""
 
 
 _PASSING = (

@@ -14,6 +14,7 @@ from enum import Enum, IntEnum
 import asyncpg
 
 from bmn.core.errors import InvariantViolation, TransientError
+from bmn.observe import engine as observe
 from bmn.pg.errors import LostLease
 from bmn.pg.pool import Connection, Pool, connection, transaction
 
@@ -95,14 +96,17 @@ VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4), $5, $6, $7, $
 -- The update locks it until then.
 ON CONFLICT (queue, dedup) WHERE dedup IS NOT NULL AND lease_token IS NULL
 DO UPDATE SET run_at = LEAST(messages.run_at, EXCLUDED.run_at),
-              priority = GREATEST(messages.priority, EXCLUDED.priority)
+              priority = GREATEST(messages.priority, EXCLUDED.priority),
+              max_attempts = CASE WHEN messages.max_attempts + EXCLUDED.max_attempts IS NOT NULL
+                                  THEN GREATEST(messages.max_attempts, EXCLUDED.max_attempts) END
 """
 
 
 async def enqueue(conn: Connection, message: NewMessage) -> None:
     """Put `message` on its queue; stands or falls with the caller's transaction.
 
-    A waiting message of the same `dedup` is moved up to the earlier time and the higher priority instead.
+    A waiting message of the same `dedup` is moved up to the earlier time and the higher priority instead, and is given
+    up no sooner than either.
     """
     await conn.execute(
         _ENQUEUE,
@@ -180,13 +184,13 @@ async def finish(conn: Connection, claimed: Claimed) -> None:
     claimed.finished.set()
 
 
-async def retry_later(pool: Pool, claimed: Claimed, error: str, delay: float) -> Fate:
+async def retry_later(pool: Pool, claimed: Claimed, error: str, delay: float, *, code: str = "UNEXPECTED") -> Fate:
     """Give the message back, due in `delay` seconds; after its last attempt it goes to the dead messages.
 
     Raises:
         LostLease: the message is somebody else's by now.
     """
-    return await _give_back(pool, claimed.id, claimed.token, error=error, delay=delay)
+    return await _give_back(pool, claimed.id, claimed.token, failure=(code, error), delay=delay)
 
 
 async def put_back(pool: Pool, claimed: Claimed) -> None:
@@ -195,26 +199,30 @@ async def put_back(pool: Pool, claimed: Claimed) -> None:
     Raises:
         LostLease: the message is somebody else's by now.
     """
-    await _give_back(pool, claimed.id, claimed.token, error=None, delay=None)
+    await _give_back(pool, claimed.id, claimed.token, failure=None, delay=None)
 
 
 _DIE = """
 WITH gone AS (DELETE FROM messages WHERE id = $1 AND lease_token = $2 RETURNING *)
 INSERT INTO dead_messages
-    (id, queue, kind, priority, key, payload, dedup, attempts, max_attempts, error, trace, created_at)
-SELECT id, queue, kind, priority, key, payload, dedup, attempts, max_attempts, $3, trace, created_at FROM gone
+    (id, queue, kind, priority, key, payload, dedup, attempts, max_attempts, code, error, trace, created_at,
+     first_failed_at)
+SELECT id, queue, kind, priority, key, payload, dedup, attempts, max_attempts, $3, $4, trace, created_at,
+       coalesce(first_failed_at, clock_timestamp())
+FROM gone
 """
 
 
-async def bury(pool: Pool, claimed: Claimed, error: str) -> None:
-    """Move the message to the dead messages, with what broke it.
+async def bury(pool: Pool, claimed: Claimed, error: str, *, code: str = "UNEXPECTED") -> None:
+    """Move the message to the dead messages, with what broke it; people are told.
 
     Raises:
         LostLease: the message is somebody else's by now.
     """
     async with connection(pool) as conn:
-        if await conn.execute(_DIE, claimed.id, claimed.token, error) != "INSERT 0 1":
+        if await conn.execute(_DIE, claimed.id, claimed.token, code, error) != "INSERT 0 1":
             raise LostLease(f"message {claimed.id}")
+    observe.message_died(claimed.queue, claimed.kind, code, claimed.attempts, claimed.id)
 
 
 _RENEW = """
@@ -255,8 +263,8 @@ async def sweep_expired(pool: Pool) -> int:
     for row in rows:
         delay = None if row["attempts"] < 3 else min(30.0, 2.0 ** min(row["attempts"] - 3, 5))
         with suppress(LostLease):  # renewed, finished, or swept by another
-            error = "the lease ended: its worker died or hung"
-            await _give_back(pool, row["id"], row["lease_token"], error=error, delay=delay, expired=True)
+            failure = ("WORKER_DIED", "the lease ended: its worker died or hung")
+            await _give_back(pool, row["id"], row["lease_token"], failure=failure, delay=delay, expired=True)
             swept += 1
     return swept
 
@@ -282,52 +290,64 @@ async def next_due(pool: Pool, queues: Sequence[str]) -> float | None:
 
 
 _HELD = """
-SELECT queue, dedup, attempts, max_attempts FROM messages
+SELECT queue, kind, dedup, attempts, max_attempts FROM messages
 WHERE id = $1 AND lease_token = $2 AND (NOT $3 OR lease_until < clock_timestamp())
 FOR UPDATE
 """
 
 _FOLD = """
-UPDATE messages SET attempts = GREATEST(attempts, $3), last_error = coalesce($4, last_error)
+UPDATE messages
+SET attempts = GREATEST(attempts, $3), last_error = coalesce($4, last_error),
+    first_failed_at = CASE WHEN $4::text IS NULL THEN first_failed_at
+                           ELSE coalesce(first_failed_at, clock_timestamp()) END,
+    max_attempts = CASE WHEN max_attempts + $5 IS NOT NULL THEN GREATEST(max_attempts, $5) END
 WHERE queue = $1 AND dedup = $2 AND lease_token IS NULL
 """
 
 _RETURN = """
-UPDATE messages SET lease_token = NULL, lease_until = NULL, attempts = $2, last_error = coalesce($3, last_error),
-                    run_at = coalesce(clock_timestamp() + make_interval(secs => $4), run_at)
+UPDATE messages
+SET lease_token = NULL, lease_until = NULL, attempts = $2, last_error = coalesce($3, last_error),
+    first_failed_at = CASE WHEN $3::text IS NULL THEN first_failed_at
+                           ELSE coalesce(first_failed_at, clock_timestamp()) END,
+    run_at = coalesce(clock_timestamp() + make_interval(secs => $4), run_at)
 WHERE id = $1
 """
 
 
 async def _give_back(
-    pool: Pool, message: int, token: int, *, error: str | None, delay: float | None, expired: bool = False
+    pool: Pool, message: int, token: int, *, failure: tuple[str, str] | None, delay: float | None, expired: bool = False
 ) -> Fate:
-    """Let a claimed message go; without an error the attempt does not count.
+    """Let a claimed message go; without a failure (code, text) the attempt does not count.
 
     Without a delay it keeps its place in the line. `expired`: only if its lease has ended.
     """
     for _ in range(_TRIES):
         with suppress(asyncpg.UniqueViolationError):  # a duplicate came between the fold and the return: fold again
             async with transaction(pool) as conn:
-                return await _let_go(conn, message, token, error=error, delay=delay, expired=expired)
+                dead = await _let_go(conn, message, token, failure=failure, delay=delay, expired=expired)
+            if dead is None:
+                return Fate.WAITS
+            observe.message_died(dead["queue"], dead["kind"], failure[0] if failure else "", dead["attempts"], message)
+            return Fate.DEAD
     raise TransientError("MESSAGE_CONTENDED", f"message {message} could not be given back; its lease ends by itself")
 
 
 async def _let_go(
-    conn: Connection, message: int, token: int, *, error: str | None, delay: float | None, expired: bool
-) -> Fate:
+    conn: Connection, message: int, token: int, *, failure: tuple[str, str] | None, delay: float | None, expired: bool
+) -> asyncpg.Record | None:
+    """Return the message if it is dead now."""
     # A sweep does not wait for a message that is being finished, if late.
     held = f"{_HELD} SKIP LOCKED" if expired else _HELD
     row = await conn.fetchrow(held, message, token, expired)
     if row is None:
         raise LostLease(f"message {message}")
-    attempts = row["attempts"] if error is not None else row["attempts"] - 1
-    if error is not None and row["max_attempts"] is not None and attempts >= row["max_attempts"]:
-        await conn.execute(_DIE, message, token, error)
-        return Fate.DEAD
-    folded = await conn.execute(_FOLD, row["queue"], row["dedup"], attempts, error)
+    attempts, error = row["attempts"] if failure else row["attempts"] - 1, failure[1] if failure else None
+    if failure and row["max_attempts"] is not None and attempts >= row["max_attempts"]:
+        await conn.execute(_DIE, message, token, *failure)
+        return row
+    folded = await conn.execute(_FOLD, row["queue"], row["dedup"], attempts, error, row["max_attempts"])
     if folded == "UPDATE 1":
         await conn.execute(_FINISH, message, token)
     else:
         await conn.execute(_RETURN, message, attempts, error, delay)
-    return Fate.WAITS
+    return None

@@ -14,7 +14,7 @@ from bmn.core.units import Address, Hashlock, OrderHash
 from bmn.evm.failures import CallReverted
 from bmn.evm.signer import Signature, recover
 from bmn.evm.types import BlockTag
-from bmn.messages import wake_swap
+from bmn.messages import NewOrder, wake_swap
 from bmn.observe import swaps as observe
 from bmn.pg.pool import connection, transaction
 from bmn.resolver.deps import ResolverDeps
@@ -131,7 +131,7 @@ async def _store(signed: SignedOrder, terms: SwapTerms, deps: ResolverDeps) -> A
         is_new = await save_order(conn, signed, terms)
         if is_new:
             await create_swap(conn, terms.hashlock, terms.src_chain, terms.dst_chain, actor=ACTOR)
-            await wake_swap(conn, terms.hashlock, new=True)
+            await wake_swap(conn, terms.hashlock, NewOrder, trace="order accepted")
     if not is_new:
         # Somebody stored it between our look and our write.
         return await _known(terms, deps) or Rejected(code="HASHLOCK_USED", detail="this hashlock was used before")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bmn.core.swap import State
 from bmn.core.units import OrderHash, Secret
-from bmn.messages import wake_swap
+from bmn.messages import WithdrawSrcEscrow, wake_swap
 from bmn.observe import swaps as observe
 from bmn.pg.pool import connection, transaction
 from bmn.resolver.deps import ResolverDeps
@@ -62,7 +62,7 @@ async def take_secret(order_hash: OrderHash, secret: Secret, deps: ResolverDeps)
     async with transaction(deps.pool) as conn:
         # Both intents follow from this row: the decision finds it, however often we crash in between.
         await save_secret(conn, secret, deps.sealer)
-        await wake_swap(conn, order.hashlock, urgent=True)
+        await wake_swap(conn, order.hashlock, WithdrawSrcEscrow, trace="secret handed over")
     crashpoint("secret.stored")
     deps.wake.signal()
     observe.secret_taken(str(order.hashlock))

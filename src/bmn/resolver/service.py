@@ -51,6 +51,6 @@ async def _sweep(deps: ResolverDeps) -> None:
         with suppress(TransientError):
             async with transaction(deps.pool) as conn:
                 for hashlock in sorted(await load_open_hashlocks(conn, _IDLE_SECONDS)):  # one order, against deadlocks
-                    await wake_swap(conn, hashlock)
+                    await wake_swap(conn, hashlock, trace="not looked at for a while")
             deps.wake.signal_here()
         await deps.clock.sleep(_SWEEP_SECONDS)

@@ -14,19 +14,25 @@ class Concerned:
     hashlock: Hashlock
     has_secret: bool
     """The news tells its secret."""
+    has_src: bool
+    """Its source escrow is in the news."""
+    has_dst: bool
+    """Its destination escrow is in the news."""
 
 
 _CONCERNED = """
 WITH news AS (
-    SELECT hashlock, order_hash, maker, secret IS NOT NULL AS has_secret FROM journal
+    SELECT hashlock, order_hash, maker, secret IS NOT NULL AS has_secret, kind = 'src_escrow_created' AS has_src,
+           kind = 'dst_escrow_created' AS has_dst FROM journal
     WHERE chain_id = $1 AND block_number > $2 AND block_number <= $3 AND orphaned_at IS NULL),
 concerned AS (
-    SELECT o.hashlock, n.has_secret FROM news n JOIN orders o ON o.hashlock = n.hashlock
+    SELECT o.hashlock, n.has_secret, n.has_src, n.has_dst FROM news n JOIN orders o ON o.hashlock = n.hashlock
     UNION ALL
-    SELECT o.hashlock, false FROM news n JOIN orders o ON o.order_hash = n.order_hash
+    SELECT o.hashlock, false, false, false FROM news n JOIN orders o ON o.order_hash = n.order_hash
     UNION ALL
-    SELECT o.hashlock, false FROM news n JOIN orders o ON o.maker = n.maker AND o.src_chain = $1)
-SELECT hashlock, bool_or(has_secret) AS has_secret FROM concerned GROUP BY hashlock
+    SELECT o.hashlock, false, false, false FROM news n JOIN orders o ON o.maker = n.maker AND o.src_chain = $1)
+SELECT hashlock, bool_or(has_secret) AS has_secret, bool_or(has_src) AS has_src, bool_or(has_dst) AS has_dst
+FROM concerned GROUP BY hashlock
 """
 
 # In one order for everybody, so that two chains waking the same swaps cannot block each other for ever.
@@ -52,7 +58,15 @@ async def load_concerned(
 ) -> list[Concerned]:
     """Return the swaps that events of the canonical blocks in (`above`, `up_to`] are about."""
     rows = await conn.fetch(_CONCERNED, chain_id, above, up_to)
-    return [Concerned(hashlock=Hashlock(row["hashlock"]), has_secret=row["has_secret"]) for row in rows]
+    return [
+        Concerned(
+            hashlock=Hashlock(row["hashlock"]),
+            has_secret=row["has_secret"],
+            has_src=row["has_src"],
+            has_dst=row["has_dst"],
+        )
+        for row in rows
+    ]
 
 
 async def take_due_swaps(conn: Connection, chain_id: ChainId, now: UnixTime) -> list[Hashlock]:

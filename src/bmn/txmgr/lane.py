@@ -19,7 +19,7 @@ from bmn.evm.failures import CallReverted
 from bmn.evm.signer import Signer
 from bmn.evm.tx import UnsignedTx, sign_tx
 from bmn.evm.types import BlockTag, Fees, Head, Receipt, SendStatus, TxStatus
-from bmn.messages import wake_swap
+from bmn.messages import AdvanceSwap, WithdrawSrcEscrow, wake_swap
 from bmn.observe import transactions as observe
 from bmn.pg.errors import LostLease
 from bmn.pg.leases import Lease, check_fence
@@ -424,7 +424,8 @@ class Lane:
 
     async def _wake(self, conn: Connection, hashlock: Hashlock | None, action: str) -> None:
         if hashlock is not None:
-            await wake_swap(conn, hashlock, urgent=action in _URGENT)
+            why = WithdrawSrcEscrow if action in _URGENT else AdvanceSwap
+            await wake_swap(conn, hashlock, why, trace=f"{action} on {self._spec.name}")
 
 
 def _differs(intent: LaneIntent, verdict: Verdict) -> bool:

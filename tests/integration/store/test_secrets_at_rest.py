@@ -10,7 +10,7 @@ from tests.support.swap_values import A_SECRET, an_address
 from bmn.core.errors import InvariantViolation, PermanentError
 from bmn.core.swap import Action
 from bmn.core.units import Gas, Secret, Wei
-from bmn.messages import wake_swap
+from bmn.messages import WithdrawSrcEscrow, wake_swap
 from bmn.pg.pool import Pool, connection, transaction
 from bmn.seams import SystemRng
 from bmn.store.intents import NewIntent, record_intent, urgency_of
@@ -56,7 +56,7 @@ async def test_a_secret_is_in_no_column_in_clear(store: Pool) -> None:
     terms = await put_swap(store)
     async with transaction(store) as conn:
         await save_secret(conn, A_SECRET, SEALER)
-        await wake_swap(conn, terms.hashlock, urgent=True)
+        await wake_swap(conn, terms.hashlock, WithdrawSrcEscrow)
         for action in (Action.PAY, Action.CLAIM):
             intent = NewIntent(
                 hashlock=terms.hashlock,

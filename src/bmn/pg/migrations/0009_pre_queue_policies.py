@@ -1,4 +1,4 @@
-"""What a message says about being given up."""
+"""What a dead message tells: the code of its last failure, and when the first one was."""
 
 from alembic import op
 
@@ -7,7 +7,19 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-STATEMENTS: tuple[str, ...] = ()
+STATEMENTS = (
+    """
+    ALTER TABLE messages
+        ADD COLUMN first_failed_at timestamptz
+    """,
+    # The default serves the version before this one while both run.
+    """
+    ALTER TABLE dead_messages
+        ADD COLUMN code text COLLATE "C" NOT NULL DEFAULT 'UNKNOWN',
+        ADD COLUMN first_failed_at timestamptz
+    """,
+    "CREATE INDEX dead_messages_by_queue ON dead_messages (queue, kind, id)",
+)
 
 
 def upgrade() -> None:
