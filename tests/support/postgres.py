@@ -1,6 +1,7 @@
 """Fixtures: one PostgreSQL server for the test session, a fresh database for each test.
 
-`BMN_TEST_DATABASE_URL` names an outside server instead (its user must be allowed to create databases).
+`BMN_TEST_DATABASE_URL` names an outside server instead (its user must be allowed to create databases), and
+`BMN_TEST_POOLER_URL` a pooler before it, through which tests then use their databases.
 """
 
 import asyncio
@@ -58,14 +59,14 @@ def engine_template(postgres: str) -> Iterator[str]:
 def database(postgres: str) -> Iterator[str]:
     """Address of a new, empty database."""
     with fresh_database(postgres) as dsn:
-        yield dsn
+        yield pooled(dsn)
 
 
 @pytest.fixture
 def engine_database(postgres: str, engine_template: str) -> Iterator[str]:
     """Address of a new database with the engine's tables."""
     with fresh_database(postgres, template=engine_template) as dsn:
-        yield dsn
+        yield pooled(dsn)
 
 
 @contextmanager
@@ -77,6 +78,12 @@ def fresh_database(server: str, *, template: str = "template0") -> Iterator[str]
         yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
     finally:
         in_thread(_execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def pooled(dsn: str) -> str:
+    """Return the address of the same database through the pooler that tests are to use, if there is one."""
+    pooler = os.environ.get("BMN_TEST_POOLER_URL")
+    return dsn if pooler is None else urlunsplit(urlsplit(pooler)._replace(path=urlsplit(dsn).path))
 
 
 def in_thread(work: Coroutine[Any, Any, T]) -> T:

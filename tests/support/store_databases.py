@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from tests.support.postgres import fresh_database, in_thread
+from tests.support.postgres import fresh_database, in_thread, pooled
 
 from bmn.pg.migrate import ENGINE, upgrade
 from bmn.pg.pool import Pool, open_pool
@@ -23,5 +23,5 @@ def store_template(postgres: str) -> Iterator[str]:
 async def store(postgres: str, store_template: str) -> AsyncIterator[Pool]:
     """A pool on a new database with all tables."""
     with fresh_database(postgres, template=store_template) as dsn:
-        async with open_pool(dsn, size=8) as pool:
+        async with open_pool(pooled(dsn), size=8) as pool:
             yield pool

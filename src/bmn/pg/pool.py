@@ -10,6 +10,7 @@ from asyncpg.transaction import Transaction
 
 from bmn.core.errors import TransientError
 from bmn.pg.errors import translated, translated_at_start
+from bmn.pg.pooler import IDLE_IN_TRANSACTION, PooledSession, reaches_server
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -23,24 +24,24 @@ else:
 
 _CONNECT_SECONDS = 10.0
 _ACQUIRE_SECONDS = 10.0
-_IDLE_IN_TRANSACTION = "5s"
 _UNANSWERED = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError)
 
 
 @asynccontextmanager
-async def open_pool(
-    dsn: str, *, size: int = 10, command_timeout: float = 30.0, statement_cache_size: int = 100
-) -> AsyncIterator[Pool]:
+async def open_pool(dsn: str, *, size: int = 10, command_timeout: float = 30.0) -> AsyncIterator[Pool]:
     """Yield a pool of at most `size` connections; no statement takes longer than `command_timeout` seconds.
 
     `numeric` is a Python int (a fraction is an error), `jsonb` is text. Connections are not reset between uses, which
     halves the round trips: leave no session state behind (no SET, no LISTEN, no session lock). A transaction in which
-    nothing happens for 5 seconds is ended by the server.
-    `statement_cache_size=0` for a pooler in transaction mode that does not track prepared statements.
+    nothing happens for 5 seconds is ended by the server. A pooler in between is noticed; see `bmn.pg.pooler`.
 
     Raises:
         ConfigError: the server cannot be reached or refuses us.
     """
+    direct = await reaches_server(dsn)
+    settings = {"application_name": "bmn"}
+    if direct:  # a pooler refuses it
+        settings["idle_in_transaction_session_timeout"] = IDLE_IN_TRANSACTION
     with translated_at_start():
         pool = await asyncpg.create_pool(
             dsn,
@@ -48,8 +49,9 @@ async def open_pool(
             max_size=size,
             timeout=_CONNECT_SECONDS,
             command_timeout=command_timeout,
-            statement_cache_size=statement_cache_size,
-            server_settings={"application_name": "bmn"},
+            statement_cache_size=100 if direct else 0,
+            server_settings=settings,
+            connection_class=asyncpg.Connection if direct else PooledSession,
             init=_prepare,
             reset=_keep_session,
         )
@@ -81,8 +83,8 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
     """
     async with connection(pool) as conn:
         block = conn.transaction()
-        await block.start()
         try:
+            await block.start()
             yield conn
         except BaseException:
             await _roll_back(conn, block)
@@ -103,8 +105,6 @@ async def _roll_back(conn: Connection, block: Transaction) -> None:
 
 
 async def _prepare(conn: Connection) -> None:
-    # A process that hangs inside a transaction keeps its locks, and with them others from taking its leases over.
-    await conn.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_IN_TRANSACTION}'")
     await conn.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=int, format="text")
 
 

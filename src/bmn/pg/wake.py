@@ -7,6 +7,8 @@ from typing import Any
 
 import asyncpg
 
+from bmn.observe import engine as observe
+from bmn.pg.pooler import is_direct
 from bmn.seams import Clock
 
 _CHANNEL = "bmn_wake"
@@ -78,7 +80,7 @@ async def run_wake(dsn: str, wake: Wake, clock: Clock) -> None:
     """Carry signals between processes until cancelled; reconnects for ever, since polling covers any gap.
 
     The connection is one of its own, outside any transaction: NOTIFY takes a lock of the whole server at commit.
-    `dsn` must reach the server itself: a pooler in transaction mode delivers no notifications.
+    `dsn` should reach the server itself: a pooler delivers no notifications, so through one we only send them.
     """
     while True:
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -87,7 +89,9 @@ async def run_wake(dsn: str, wake: Wake, clock: Clock) -> None:
 
 
 async def _carry(dsn: str, wake: Wake, clock: Clock) -> None:
-    conn = await asyncpg.connect(dsn, timeout=_TIMEOUT_SECONDS, command_timeout=_TIMEOUT_SECONDS)
+    conn = await asyncpg.connect(
+        dsn, timeout=_TIMEOUT_SECONDS, command_timeout=_TIMEOUT_SECONDS, statement_cache_size=0
+    )
     own = conn.get_server_pid()
 
     def heard(_conn: Any, sender: int, _channel: str, payload: object) -> None:
@@ -96,7 +100,10 @@ async def _carry(dsn: str, wake: Wake, clock: Clock) -> None:
 
     try:
         conn.add_termination_listener(lambda _: wake.check_connection())
-        await conn.add_listener(_CHANNEL, heard)
+        if await is_direct(conn):
+            await conn.add_listener(_CHANNEL, heard)
+        else:
+            observe.wake_ups_polled()  # and no LISTEN: it would stay with a session that others use
         wake.signal_here(*Topic)  # what happened while nobody listened
         while True:
             topics = await wake.outgoing()
