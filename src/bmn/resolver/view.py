@@ -12,7 +12,7 @@ from bmn.resolver.gather import Gathered, gather
 from bmn.store.intents import load_intents
 from bmn.store.journal import StoredEscrow, StoredEvent, load_escrows, load_events
 from bmn.store.orders import load_order_by_hash
-from bmn.store.swaps import StoredSwap, load_swap, load_swaps
+from bmn.store.swaps import StoredSwap, load_swap, load_swaps, load_swaps_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +74,9 @@ async def load_view(conn: Connection, order_hash: OrderHash) -> SwapView | None:
 
 
 async def list_views(conn: Connection, state: State | None = None, limit: int = 100) -> list[SwapView]:
-    """Return swaps, newest first."""
-    return [await _view(conn, swap) for swap in await load_swaps(conn, state, limit)]
+    """Return swaps, newest first, of one state or of all."""
+    found = load_swaps(conn, limit=limit) if state is None else load_swaps_in(conn, state, limit=limit)
+    return [await _view(conn, swap) for swap in await found]
 
 
 async def explain_swap(conn: Connection, hashlock: Hashlock, deps: ResolverDeps) -> Explanation | None:

@@ -21,6 +21,7 @@ from bmn.store.swaps import (
     load_open_hashlocks,
     load_swap,
     load_swaps,
+    load_swaps_in,
     save_decision,
 )
 
@@ -108,7 +109,7 @@ async def test_a_claim_that_is_rolled_back_leaves_the_hashlock_free(store: Pool)
 
 async def test_a_swap_needs_its_order(store: Pool) -> None:
     async with connection(store) as conn:
-        with pytest.raises(asyncpg.ForeignKeyViolationError):
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError):
             await create_swap(conn, A_SECRET.hashlock, SRC, DST, actor="test")
 
 
@@ -187,7 +188,7 @@ async def test_swaps_are_listed_by_state_newest_first(store: Pool) -> None:
     await decide_once(store, await swap_of(store, first.hashlock), FILLING)
     async with connection(store) as conn:
         assert [swap.hashlock for swap in await load_swaps(conn)] == [second.hashlock, first.hashlock]
-        assert [swap.hashlock for swap in await load_swaps(conn, State.FILLING)] == [first.hashlock]
+        assert [swap.hashlock for swap in await load_swaps_in(conn, State.FILLING)] == [first.hashlock]
         assert await count_swaps(conn) == {"ACCEPTED": 1, "FILLING": 1}
 
 
