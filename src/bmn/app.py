@@ -21,7 +21,8 @@ from bmn.config.build import (
     build_specs,
     quorum_of,
 )
-from bmn.config.keys import load_operators, load_secrets_key, operator_addresses
+from bmn.config.keys import load_operators, operator_addresses
+from bmn.config.secrets_keys import load_secrets_keys, secrets_key_source
 from bmn.config.settings import ResolverSection, Settings
 from bmn.contracts.self_check import check_contracts
 from bmn.core.chain import ChainSpec
@@ -34,6 +35,7 @@ from bmn.indexer import IndexerDeps, run_indexer
 from bmn.pg.embedded import open_database
 from bmn.pg.migrate import ENGINE, check_version, upgrade
 from bmn.pg.pool import Pool, connection, open_pool
+from bmn.pg.pooler import check_same_database
 from bmn.pg.wake import Wake, run_wake
 from bmn.resolver.deps import ResolverDeps
 from bmn.resolver.intake import accept_order
@@ -42,6 +44,7 @@ from bmn.resolver.service import run_resolver
 from bmn.resolver.view import SwapView, list_views, load_view
 from bmn.seams import SystemClock, SystemRng, SystemSpawner
 from bmn.store import MIGRATIONS
+from bmn.store.rotation import adopt_key, run_key_holder
 from bmn.store.sealing import Sealer
 from bmn.txmgr.bell import Bell
 from bmn.txmgr.lanes import LaneDeps, run_lanes
@@ -63,7 +66,8 @@ class Base:
     """What most roles and commands stand on."""
 
     settings: Settings
-    dsn: str
+    direct: str
+    """Address of the database past any pooler."""
     pool: Pool
     specs: dict[ChainId, ChainSpec]
     chains: dict[ChainId, RpcChain]
@@ -71,31 +75,35 @@ class Base:
 
 
 @asynccontextmanager
-async def open_dsn(settings: Settings) -> AsyncIterator[str]:
-    """Yield the address of the database, started if it is our own.
+async def open_dsn(settings: Settings) -> AsyncIterator[tuple[str, str]]:
+    """Yield two addresses of the database, started if it is our own: for statements, and past any pooler.
 
     Raises:
-        ConfigError: it cannot be used.
+        ConfigError: it cannot be used, or the two are not the same database.
     """
-    url = settings.database_url
+    url, direct_url = settings.database_url, settings.database_direct_url
     async with open_database(settings.home.absolute(), None if url is None else url.get_secret_value()) as dsn:
-        yield dsn
+        if direct_url is None:
+            yield dsn, dsn
+            return
+        await check_same_database(dsn, direct_url.get_secret_value())
+        yield dsn, direct_url.get_secret_value()
 
 
 @asynccontextmanager
 async def open_store(settings: Settings, *, migrate: bool = False) -> AsyncIterator[tuple[str, Pool]]:
-    """Yield address and pool of a database of the right shape; with `migrate`, one of our own is brought there.
+    """Yield direct address and pool of a database of the right shape; with `migrate`, one of our own is brought there.
 
     Raises:
         ConfigError: DATABASE_OLDER, DATABASE_NEWER, or it cannot be used.
     """
-    async with open_dsn(settings) as dsn:
+    async with open_dsn(settings) as (dsn, direct):
         if migrate and settings.database_url is None:
-            await upgrade(dsn, LOCATIONS)
+            await upgrade(direct, LOCATIONS)
         else:
-            await check_version(dsn, LOCATIONS)
+            await check_version(direct, LOCATIONS)
         async with open_pool(dsn) as pool:
-            yield dsn, pool
+            yield direct, pool
 
 
 @asynccontextmanager
@@ -131,10 +139,10 @@ async def open_base(settings: Settings, *, migrate: bool = False) -> AsyncIterat
     Raises:
         ConfigError: as `open_store` and `open_chains`.
     """
-    async with open_chains(settings) as chains, open_store(settings, migrate=migrate) as (dsn, pool):
+    async with open_chains(settings) as chains, open_store(settings, migrate=migrate) as (direct, pool):
         yield Base(
             settings=settings,
-            dsn=dsn,
+            direct=direct,
             pool=pool,
             specs=build_specs(settings),
             chains=chains,
@@ -171,12 +179,13 @@ def build_resolver_deps(base: Base, sealer: Sealer, wake: Wake) -> ResolverDeps:
 
 
 def open_sealer(settings: Settings) -> Sealer:
-    """Return what seals secrets in the database.
+    """Return what seals secrets in the database. May take seconds where a command gives the key.
 
     Raises:
-        ConfigError: the key file is missing or wrong.
+        ConfigError: there is no key where the settings say.
     """
-    return Sealer(load_secrets_key(resolver_section(settings)), SystemRng())
+    first, *others = load_secrets_keys(secrets_key_source(settings, resolver_section(settings)))
+    return Sealer(first, SystemRng(), others=others)
 
 
 async def check_chain(settings: Settings, chain: RpcChain, spec: ChainSpec) -> None:
@@ -212,11 +221,14 @@ async def _join(base: Base, roles: Collection[Role]) -> dict[str, Work]:
     """Return what runs, by name."""
     clock, wake = SystemClock(), Wake()
     holder = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
-    works: dict[str, Work] = {"wake": partial(run_wake, base.dsn, wake, clock)}
+    works: dict[str, Work] = {"wake": partial(run_wake, base.direct, wake, clock)}
     if Role.INDEXER in roles:
         works["indexer"] = partial(run_indexer, _indexer_deps(base, wake, holder))
     if Role.RESOLVER in roles or Role.API in roles:
-        deps = build_resolver_deps(base, open_sealer(base.settings), wake)
+        sealer = await asyncio.to_thread(open_sealer, base.settings)
+        await adopt_key(base.pool, sealer, holder)
+        works["keys"] = partial(run_key_holder, base.pool, sealer, holder, clock)
+        deps = build_resolver_deps(base, sealer, wake)
         if Role.RESOLVER in roles:
             bell = Bell()
             works["bell"] = partial(_ring, wake, bell)

@@ -42,6 +42,8 @@ async def _examine(settings: "Settings") -> "list[tuple[str, BmnError | None]]":
     from bmn.config.build import build_specs
     from bmn.config.keys import load_operators
     from bmn.core.errors import BmnError
+    from bmn.pg.pool import connection
+    from bmn.store.rotation import check_key
 
     found: list[tuple[str, BmnError | None]] = []
 
@@ -61,7 +63,9 @@ async def _examine(settings: "Settings") -> "list[tuple[str, BmnError | None]]":
         await asyncio.to_thread(load_operators, settings, resolver_section(settings))
 
     async def seal() -> None:
-        open_sealer(settings)
+        sealer = await asyncio.to_thread(open_sealer, settings)
+        async with open_store(settings) as (_, pool), connection(pool) as conn:
+            await check_key(conn, sealer)
 
     await look("database", database)
     if settings.resolver is not None:

@@ -26,6 +26,7 @@ for _name, _help in (
     ("keys", "Encrypted key files."),
     ("order", "Orders of a maker."),
     ("queue", "Messages between the parts."),
+    ("secrets", "Secrets held in the database, and the keys that seal them."),
     ("swap", "Swaps of the resolver."),
     ("tx", "Transactions of the resolver."),
 ):

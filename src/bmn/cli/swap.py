@@ -66,6 +66,8 @@ def show(name: SwapName, /, *, common: Common = COMMON) -> None:
 @app.command(help_epilogue="Example: bmn swap explain 0x1f… --json")
 def explain(name: SwapName, /, *, common: Common = COMMON) -> None:
     """Decide a swap again from the facts of this moment, without recording anything, and say why."""
+    import asyncio
+
     from bmn.app import build_resolver_deps, open_base, open_sealer
     from bmn.cli.documents import as_document
     from bmn.cli.explaining import explain_lines
@@ -78,7 +80,8 @@ def explain(name: SwapName, /, *, common: Common = COMMON) -> None:
     async def work() -> "tuple[SwapView, Explanation | None]":
         async with open_base(settings) as base, connection(base.pool) as conn:
             view = await _find(conn, name)
-            deps = build_resolver_deps(base, open_sealer(settings), Wake())
+            sealer = await asyncio.to_thread(open_sealer, settings)
+            deps = build_resolver_deps(base, sealer, Wake())
             return view, await explain_swap(conn, view.hashlock, deps)
 
     view, found = run_command(work(), common)

@@ -59,26 +59,6 @@ def load_maker(settings: Settings, maker: MakerSection, chain_ids: Collection[Ch
     return load_key(keystore_folder(settings, maker.keystore) / f"{maker.account.hex()}.json", password)
 
 
-def load_secrets_key(resolver: ResolverSection) -> bytes:
-    """Return the 32 bytes that seal secrets in the database.
-
-    Raises:
-        ConfigError: SECRETS_KEY_BAD; the content is not shown.
-    """
-    text = read_secret_file(resolver.secrets_key_file, "resolver.secrets_key_file")
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) != 32:
-        raise ConfigError(
-            "SECRETS_KEY_BAD",
-            f"{resolver.secrets_key_file} does not hold 64 hex digits",
-            hint=f"make one, once, and keep a copy: openssl rand -hex 32 > {resolver.secrets_key_file}",
-        )
-    return key
-
-
 def read_secret_file(path: Path, setting: str) -> str:
     """Return the content without the line end.
 

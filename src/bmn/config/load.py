@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import SettingsError
 
 from bmn.config import settings as shapes
-from bmn.config.settings import Settings
+from bmn.config.settings import ResolverSection, Settings
 from bmn.core.errors import ConfigError, NotFound
 
 FILE_NAME: Final = "bmn.toml"
@@ -38,6 +38,8 @@ def load_settings(path: Path | None = None) -> Settings:
     except SettingsError as error:
         raise invalid(file, [f"{error}: this is not JSON of the right shape; correct the variable"]) from error
     problems = list(_cross_problems(settings))
+    if "secrets_key" in content:
+        problems.append("secrets_key: a key has no place in this file; use BMN_SECRETS_KEY or a file of its own")
     if problems:
         raise invalid(file, problems)
     return settings
@@ -119,13 +121,27 @@ def _cross_problems(settings: Settings) -> Iterator[str]:
     yield from _chain_problems(settings)
     yield from _pair_problems(settings)
     yield from _token_problems(settings)
+    if settings.database_direct_url and not settings.database_url:
+        yield "database_url: missing; database_direct_url names the same database past a pooler"
     resolver, maker = settings.resolver, settings.maker
     if resolver and not (resolver.dev_keys or resolver.signers):
         yield "resolver.signers: nobody signs; name accounts of your keystore (`bmn keys list`)"
+    if resolver:
+        yield from _secrets_key_problems(settings, resolver)
     if resolver and resolver.signers and resolver.password_file is None:
         yield "resolver.password_file: missing; name the file with the password of the keystore"
     if maker and (maker.dev_key is None) == (maker.account is None):
         yield "maker.account: name either an account of your keystore or a dev_key"
+
+
+def _secrets_key_problems(settings: Settings, resolver: ResolverSection) -> Iterator[str]:
+    if resolver.secrets_key_command == []:
+        yield "resolver.secrets_key_command: empty; name a program"
+    places = (resolver.secrets_key_file, resolver.secrets_key_command, settings.secrets_key)
+    given = sum(place is not None for place in places)
+    if given != 1:
+        names = "resolver.secrets_key_file, resolver.secrets_key_command and BMN_SECRETS_KEY"
+        yield f"resolver.secrets_key_file: {given or 'none'} of {names} given; give one of them"
 
 
 def _chain_problems(settings: Settings) -> Iterator[str]:

@@ -104,8 +104,10 @@ class ResolverSection(Section):
     """By default `keys` in the home."""
     password_file: FilePath | None = None
     """Opens all of `signers`."""
-    secrets_key_file: FilePath
-    """64 hex digits; the same for all processes on one database."""
+    secrets_key_file: FilePath | None = None
+    """64 hex digits; the same for all processes on one database. During a rotation also the other key, one a line."""
+    secrets_key_command: list[str] | None = None
+    """Instead of the file: a program and its arguments that prints the same, such as one that asks a KMS."""
 
 
 class LimitsSection(Section):
@@ -170,6 +172,10 @@ class Settings(BaseSettings):
     """Where our own database, keys and the maker's orders are."""
     database_url: SecretStr | None = None
     """A PostgreSQL of yours; without it, one of our own under `home`."""
+    database_direct_url: SecretStr | None = None
+    """The same database past a pooler, for wake-ups and migrations; without it, `database_url` is used."""
+    secrets_key: SecretStr | None = Field(default=None, exclude=True)
+    """BMN_SECRETS_KEY: instead of `resolver.secrets_key_file`; never in the file, never shown."""
     chains: dict[str, ChainSection] = {}
     pairs: list[PairSection] = []
     tokens: dict[str, TokenSection] = {}

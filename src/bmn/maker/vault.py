@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from bmn.core.compact_signature import CompactSignature, encode_signature, parse_signature
-from bmn.core.errors import BadInput, NotFound, PermanentError, Refused
+from bmn.core.errors import BadInput, NotFound, PermanentError, Refused, TransientError
 from bmn.core.order import Order, decode_order, encode_order
 from bmn.core.signed_order import SignedOrder
 from bmn.core.units import BlockNumber, ChainId, Hashlock, Nonce, OrderHash, Secret, TxHash, Wei
@@ -130,7 +130,7 @@ class Vault:
         """
         file = self._read(order_hash)
         hashlock = Hashlock.from_hex(file.hashlock)
-        secret = Secret(self._sealer.open(bytes.fromhex(file.sealed_secret), _secret_context(hashlock)))
+        secret = Secret(self._open(file.sealed_secret, _secret_context(hashlock)))
         if secret.hashlock != hashlock:
             raise _damaged(order_hash)
         return secret
@@ -143,7 +143,7 @@ class Vault:
         """
         for known in self._read(order_hash).transactions:
             if known.hash == str(tx_hash):
-                return self._sealer.open(bytes.fromhex(known.sealed_raw), _tx_context(tx_hash))
+                return self._open(known.sealed_raw, _tx_context(tx_hash))
         raise NotFound("MAKER_TX_UNKNOWN", f"no transaction {tx_hash} belongs to order {order_hash}")
 
     def list(self) -> tuple[MakerOrder, ...]:
@@ -198,6 +198,15 @@ class Vault:
 
     def _path(self, order_hash: OrderHash) -> Path:
         return self._folder / f"{order_hash}.json"
+
+    def _open(self, sealed: str, context: bytes) -> bytes:
+        try:
+            return self._sealer.open(bytes.fromhex(sealed), context)
+        except TransientError as error:
+            # Here nobody else has another key, so that waiting helps nothing.
+            raise PermanentError(
+                "UNSEAL_FAILED", "this order belongs to another account", hint="use the account that made it"
+            ) from error
 
     def _make_folder(self) -> None:
         parents = (self._folder.parent.parent, self._folder.parent, self._folder)

@@ -10,6 +10,7 @@ from bmn.core.swap import Action
 from bmn.core.units import Address, BlockNumber, ChainId, Gas, Hashlock, Nonce, TxHash, UnixTime, Wei
 from bmn.pg.pool import Connection
 from bmn.store.sealing import Sealer
+from bmn.store.sealing_key import seal_stored
 
 if TYPE_CHECKING:
     import asyncpg
@@ -118,7 +119,7 @@ async def record_intent(conn: Connection, new: NewIntent, sealer: Sealer) -> boo
         raise InvariantViolation("SECRET_NEEDS_GAS", f"{new.action.value} bears a secret and cannot be estimated")
     data = new.data
     if new.bears_secret:
-        data = sealer.seal(data, calldata_context(new.hashlock, new.action.value))
+        data = await seal_stored(conn, sealer, data, calldata_context(new.hashlock, new.action.value))
     added = await conn.fetchval(
         _RECORD,
         new.hashlock,

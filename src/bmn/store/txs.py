@@ -15,6 +15,7 @@ from bmn.evm.types import Fees, Receipt, TxStatus
 from bmn.pg.pool import Connection
 from bmn.store.intents import calldata_context
 from bmn.store.sealing import Sealer
+from bmn.store.sealing_key import seal_stored
 
 if TYPE_CHECKING:
     import asyncpg
@@ -94,6 +95,11 @@ class StoredTx:
     gas_used: Gas | None
     gas_price: Wei | None
     """Paid per unit of gas."""
+
+
+def raw_context(tx_hash: TxHash) -> bytes:
+    """Return what the sealed bytes of a transaction are bound to."""
+    return b"tx:" + tx_hash
 
 
 _INTENT = """
@@ -225,7 +231,7 @@ async def add_attempt(conn: Connection, new: NewAttempt, sealer: Sealer) -> None
     """Store signed bytes; the intent holds its nonce already."""
     raw, tx_hash = new.signed.raw, new.signed.hash
     if new.intent.bears_secret and not new.is_cancel:
-        raw = sealer.seal(raw, _context(tx_hash))
+        raw = await seal_stored(conn, sealer, raw, raw_context(tx_hash))
     fees = new.fees
     await conn.execute(
         _ADD_TX,
@@ -330,7 +336,7 @@ def _attempt(row: "asyncpg.Record", sealer: Sealer, *, sealed: bool) -> Attempt:
     raw = row["raw"]
     return Attempt(
         hash=tx_hash,
-        raw=sealer.open(raw, _context(tx_hash)) if sealed and not row["is_cancel"] else raw,
+        raw=sealer.open(raw, raw_context(tx_hash)) if sealed and not row["is_cancel"] else raw,
         fees=_fees(row),
         signed_at=BlockNumber(row["signed_at"]),
         is_cancel=row["is_cancel"],
@@ -341,7 +347,3 @@ def _attempt(row: "asyncpg.Record", sealer: Sealer, *, sealed: bool) -> Attempt:
 
 def _fees(row: "asyncpg.Record") -> Fees:
     return Fees(max_fee_per_gas=Wei(row["max_fee"]), max_priority_fee_per_gas=Wei(row["priority_fee"]))
-
-
-def _context(tx_hash: TxHash) -> bytes:
-    return b"tx:" + tx_hash
