@@ -21,6 +21,7 @@ Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
 
 _ACQUIRE_SECONDS = 10.0
+_BROKEN = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError)
 
 
 class Fetches(Protocol):
@@ -144,6 +145,16 @@ class _Lane:
 
     async def fetch(self, query: str, /, *args: Any) -> Sequence[asyncpg.Record]:
         """Run `query` on a live connection and return its rows."""
+        try:
+            return await self._fetch(query, args)
+        except asyncpg.InvalidCachedStatementError:  # a migration changed its columns; nothing was done
+            await self.close()
+            return await self._fetch(query, args)
+        except _BROKEN:
+            await self.close(broken=True)
+            raise
+
+    async def _fetch(self, query: str, args: Sequence[Any]) -> Sequence[asyncpg.Record]:
         if self._connection is None or self._connection.is_closed():
             await self.close()
             self._connection = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
@@ -155,10 +166,12 @@ class _Lane:
             statement = self._statements[query] = await self._connection.prepare(query)
         return await statement.fetch(*args)
 
-    async def close(self) -> None:
-        """Give the connection back."""
+    async def close(self, *, broken: bool = False) -> None:
+        """Give the connection back; a `broken` one is not used again."""
         if self._connection is not None:
             conn, self._connection = self._connection, None
+            if broken:
+                conn.terminate()
             await self._pool.release(conn)
 
 

@@ -47,13 +47,17 @@ class Watchers:
         self._wake = wake
         self._open: set[_Watcher] = set()
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether anybody watches."""
+        return bool(self._open)
+
     def publish(self, changes: Iterable[Change]) -> None:
         """Tell what this process has just committed."""
-        if self._open:
-            for change in changes:
-                for watcher in self._open:
-                    if watcher.watches(change.key):
-                        watcher.hear(change)
+        for change in changes:
+            for watcher in self._open:
+                if watcher.watches(change.key):
+                    watcher.hear(change)
 
     @asynccontextmanager
     async def watch_keys(self, keys: Collection[str]) -> AsyncIterator[AsyncIterator[Change]]:

@@ -26,6 +26,16 @@ TAGGED = "CREATE INDEX kv_tagged ON kv (tag, key) WHERE tag IS NOT NULL"
 
 EXPIRING = "CREATE INDEX kv_expiring ON kv (expires_at) WHERE expires_at IS NOT NULL"
 
+# One writer for each key, also for a key that does not exist yet. Folded to 1024 numbers, so that the server's table of
+# locks cannot run full; whoever takes several takes them in the order of their numbers.
+BUCKET = """
+CREATE FUNCTION kv_bucket(key text) RETURNS integer IMMUTABLE LANGUAGE sql AS 'SELECT hashtext(key) & 1023'
+"""
+
+LOCK = """
+CREATE FUNCTION kv_lock(bucket integer) RETURNS void LANGUAGE sql AS 'SELECT pg_advisory_xact_lock(7042, bucket)'
+"""
+
 # Several commits in one statement, each for itself: a number as in kv.version where it stands, 0 where a check failed,
 # -1 where a message to be finished is not ours any more. No two commits of a call may touch the same key or `dedup`.
 COMMIT = """
@@ -36,16 +46,18 @@ CREATE FUNCTION kv_commit(
     f_commit integer[], f_id bigint[], f_token bigint[],
     m_commit integer[], m_queue text[], m_kind text[], m_priority smallint[], m_delay float8[], m_key bytea[],
     m_payload bytea[], m_dedup text[], m_max_attempts integer[], m_trace text[]
-) RETURNS bigint[] LANGUAGE plpgsql AS $$
+) RETURNS bigint[] LANGUAGE plpgsql
+-- Without these each call is planned anew, or from statistics of the day when the tables were empty.
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+AS $$
 DECLARE
     refused  integer[];
     lost     integer[];
+    ended    bigint[];
     versions bigint[];
 BEGIN
-    -- One writer for each key, also for a key that does not exist yet. In one order for all, so nobody waits in a
-    -- circle; folded to 1024 numbers, so that the server's table of locks cannot run full.
-    PERFORM pg_advisory_xact_lock(7042, bucket) FROM (
-        SELECT DISTINCT hashtext(key) & 1023 AS bucket FROM unnest(c_key || s_key) AS touched (key) ORDER BY bucket
+    PERFORM kv_lock(bucket) FROM (
+        SELECT DISTINCT kv_bucket(key) AS bucket FROM unnest(c_key || s_key) AS touched (key) ORDER BY bucket
     ) AS buckets;
 
     IF cardinality(c_key) > 0 THEN
@@ -57,17 +69,18 @@ BEGIN
     END IF;
 
     IF cardinality(f_id) > 0 THEN
-        WITH wanted AS (
-            SELECT * FROM unnest(f_commit, f_id, f_token) AS w (commit, id, token)
-            WHERE refused IS NULL OR w.commit <> ALL (refused)
-        ), gone AS (
-            DELETE FROM messages USING wanted
-            WHERE messages.id = wanted.id AND messages.lease_token = wanted.token
-            RETURNING messages.id, wanted.commit
+        -- Tokens are unique, so these are the right pairs.
+        WITH gone AS (
+            DELETE FROM messages WHERE id = ANY (f_id) AND lease_token = ANY (f_token)
+                AND (refused IS NULL OR id <> ALL (ARRAY(
+                    SELECT f.id FROM unnest(f_commit, f_id) AS f (commit, id) WHERE f.commit = ANY (refused))))
+            RETURNING id
         )
-        SELECT array_agg(wanted.commit) INTO lost FROM wanted WHERE wanted.id NOT IN (SELECT gone.id FROM gone);
+        SELECT array_agg(gone.id) INTO ended FROM gone;
+        SELECT array_agg(f.commit) INTO lost FROM unnest(f_commit, f_id) AS f (commit, id)
+        WHERE (ended IS NULL OR f.id <> ALL (ended)) AND (refused IS NULL OR f.commit <> ALL (refused));
         IF lost IS NOT NULL AND EXISTS (
-            SELECT FROM unnest(f_commit) AS w (commit) WHERE w.commit = ANY (lost) GROUP BY w.commit HAVING count(*) > 1
+            SELECT FROM unnest(f_commit) AS f (commit) WHERE f.commit = ANY (lost) GROUP BY f.commit HAVING count(*) > 1
         ) THEN
             RAISE EXCEPTION 'one of several messages is lost' USING ERRCODE = 'BM001';
         END IF;
@@ -85,8 +98,9 @@ BEGIN
         ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value, version = EXCLUDED.version, tag = EXCLUDED.tag,
                                         expires_at = EXCLUDED.expires_at;
         IF array_position(s_value, NULL) IS NOT NULL THEN
-            DELETE FROM kv USING unnest(s_commit, s_key, s_value) AS s (commit, key, value)
-            WHERE kv.key = s.key AND s.value IS NULL AND versions[s.commit] > 0;
+            DELETE FROM kv WHERE key = ANY (ARRAY(
+                SELECT s.key FROM unnest(s_commit, s_key, s_value) AS s (commit, key, value)
+                WHERE s.value IS NULL AND versions[s.commit] > 0));
         END IF;
     END IF;
 
@@ -110,5 +124,5 @@ $$
 
 def upgrade() -> None:
     """Create them."""
-    for statement in (VERSION, KV, TAGGED, EXPIRING, COMMIT):
+    for statement in (VERSION, KV, TAGGED, EXPIRING, BUCKET, LOCK, COMMIT):
         op.execute(statement)
