@@ -14,8 +14,8 @@ def migrate(*, common: Common = COMMON) -> None:
     settings = read_settings(common)
 
     async def work() -> list[str]:
-        async with open_dsn(settings) as dsn:
-            return await upgrade(dsn, LOCATIONS)
+        async with open_dsn(settings) as (_, direct):
+            return await upgrade(direct, LOCATIONS)
 
     applied = run_command(work(), common)
     answer({"applied": applied}, [f"applied {name}" for name in applied] or ["nothing to do"], common)
