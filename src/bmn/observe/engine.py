@@ -72,6 +72,11 @@ def message_lost(queue: str, kind: str) -> None:
     _log.warning("message_lost", queue=queue, kind=kind)
 
 
+def migration_waits() -> None:
+    """A table to be changed is held by another transaction; it is tried again soon."""
+    _log.warning("migration_waits")
+
+
 def wake_ups_polled() -> None:
     """A pooler stands before the server, so that no wake-ups arrive; `database_direct_url` would help."""
     _log.warning("wake_ups_polled", hint="set BMN_DATABASE_DIRECT_URL to the server itself")

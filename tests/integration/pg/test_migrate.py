@@ -1,13 +1,15 @@
 """The migrations runner against a real server."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from bmn.core.errors import ConfigError
-from bmn.pg.migrate import ENGINE, check_version, upgrade
+from bmn.pg.migrate import ENGINE, check_version, plan, upgrade
 
 ENGINE_REVISIONS = sorted(path.stem for path in ENGINE.glob("*.py"))
 
@@ -70,3 +72,65 @@ async def test_an_unreachable_server_is_a_configuration_error_without_the_passwo
     with pytest.raises(ConfigError, match="DATABASE_UNREACHABLE") as caught:
         await upgrade("postgresql://bmn:hunter2@127.0.0.1:1/bmn", [ENGINE])
     assert "hunter2" not in str(caught.value)
+
+
+async def test_the_plan_is_what_the_upgrade_then_does(database: str, elsewhere: Path) -> None:
+    planned = await plan(database, [ENGINE])
+    assert [revision.name for revision in planned] == ENGINE_REVISIONS
+    assert planned[0].summary == "Tables of the engine: messages, dead messages, leases."
+    assert await upgrade(database, [ENGINE]) == ENGINE_REVISIONS
+    assert await plan(database, [ENGINE]) == []
+    assert [revision.name for revision in await plan(database, [ENGINE, elsewhere])] == ["9002_post_things"]
+
+
+@asynccontextmanager
+async def holding(dsn: str, table: str) -> AsyncIterator[None]:
+    """Read a table in a transaction that stays open."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        async with connection.transaction():
+            await connection.execute(f"SELECT FROM {table} LIMIT 1")
+            yield
+    finally:
+        await connection.close()
+
+
+CHANGING = SECOND.replace("CREATE TABLE things (id bigint)", "ALTER TABLE messages ADD COLUMN more bigint")
+
+
+async def test_a_held_table_is_waited_for_and_then_named_and_nothing_has_changed(
+    engine_database: str, elsewhere: Path
+) -> None:
+    (elsewhere / "9002_post_things.py").write_text(CHANGING)
+    async with holding(engine_database, "messages"):
+        with pytest.raises(ConfigError, match="DATABASE_LOCKED"):
+            await upgrade(engine_database, [ENGINE, elsewhere], patience=0.5)
+        await check_version(engine_database, [ENGINE])
+        upgrading = asyncio.create_task(upgrade(engine_database, [ENGINE, elsewhere]))
+        other = await asyncpg.connect(engine_database)
+        async with asyncio.timeout(30):
+            while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0)
+            # Who comes behind the upgrade waits for a moment, and not for the transaction that holds the table.
+            await other.execute("SELECT FROM messages LIMIT 1")
+        await other.close()
+        assert not upgrading.done()
+    assert await upgrading == ["9002_post_things"]
+
+
+async def test_a_database_of_another_product_is_left_alone(database: str) -> None:
+    connection = await asyncpg.connect(database)
+    await connection.execute("CREATE TABLE invoices (id bigint)")
+    for refusing in (upgrade, plan, check_version):
+        with pytest.raises(ConfigError, match=r"DATABASE_TAKEN.*invoices"):
+            await refusing(database, [ENGINE])
+    tables = await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+    await connection.close()
+    assert tables == 1
+
+
+async def test_tables_of_an_extension_are_nobodys(database: str) -> None:
+    connection = await asyncpg.connect(database)
+    await connection.execute("CREATE EXTENSION pg_stat_statements")  # brings two views
+    await connection.close()
+    assert await upgrade(database, [ENGINE]) == ENGINE_REVISIONS
