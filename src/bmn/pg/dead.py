@@ -31,10 +31,16 @@ class DeadMessage:
     key: bytes | None
     payload: bytes = field(repr=False)
     attempts: int
+    code: str
+    """Of the last failure."""
     error: str
+    """Of the last failure, for people."""
     trace: str | None
+    """Where the message came from."""
     created_at: datetime
+    first_failed_at: datetime
     died_at: datetime
+    """When it failed the last time."""
 
 
 _DEPTH = """
@@ -60,7 +66,8 @@ async def load_depth(conn: Connection) -> list[QueueDepth]:
 
 
 _DEAD = """
-SELECT id, queue, kind, priority, key, payload, attempts, error, trace, created_at, died_at
+SELECT id, queue, kind, priority, key, payload, attempts, code, error, trace, created_at,
+       coalesce(first_failed_at, died_at) AS first_failed_at, died_at
 FROM dead_messages
 WHERE $1::bigint IS NULL OR id = $1
 ORDER BY died_at DESC, id DESC LIMIT $2

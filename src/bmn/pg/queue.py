@@ -152,12 +152,14 @@ RETURNING messages.id, queue, kind, priority, key, payload, dedup, attempts, max
 """
 
 
-async def claim(pool: Pool, queues: Sequence[str], limit: int, lease: float) -> list[Claimed]:
-    """Take up to `limit` messages that are due, for `lease` seconds, the most urgent first.
+async def claim(
+    pool: Pool, queues: Sequence[str], limit: int, lease: float, *, least: Priority = Priority.LOW
+) -> list[Claimed]:
+    """Take up to `limit` messages that are due, for `lease` seconds, the most urgent first, none below `least`.
 
     Higher priority first; within one priority the queue named first; within a queue the longest due.
     """
-    lanes = [(queue, priority) for priority in sorted(Priority, reverse=True) for queue in queues]
+    lanes = [(queue, priority) for priority in sorted(Priority, reverse=True) if priority >= least for queue in queues]
     names, priorities = [queue for queue, _ in lanes], [int(priority) for _, priority in lanes]
     for _ in range(_TRIES):
         with suppress(asyncpg.UniqueViolationError):  # another worker took a message of the same key this very moment

@@ -1,38 +1,50 @@
 """The loop that works messages off: claim, handle, retry or bury; keeps leases alive; gives back what it holds.
 
 A handler does its work and calls `queue.finish` inside the transaction that writes the result, so that state and
-message commit together. How it ends decides what comes next: `TransientError` and unknown errors are tried again later,
-`PermanentError` and `InvariantViolation` go to the dead messages and are reported. A message that is never given up
-(`max_attempts=None`) is reported and tried again in any case: there is value behind it.
+message commit together. How it ends decides what comes next: `TransientError` and unknown errors are tried again as the
+policy says; after the last attempt, or past the deadline, or on `PermanentError` and `InvariantViolation`, the message
+goes to the dead. One that is never given up (`max_attempts=None`) is reported and tried again in any case: there is
+value behind it. Only `Undeliverable` buries that, too: nobody can work on it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bmn.core.errors import BmnError, ConfigError, InvariantViolation, PermanentError, TransientError
+from bmn.core.errors import BmnError, ConfigError, InvariantViolation, PermanentError, TimedOut, TransientError
 from bmn.observe import engine as observe
-from bmn.pg.errors import LostLease
+from bmn.pg.errors import LostLease, Undeliverable
+from bmn.pg.policy import RetryPolicy
 from bmn.pg.pool import Pool
-from bmn.pg.queue import Claimed, Fate, bury, claim, next_due, put_back, renew, retry_later, sweep_expired
+from bmn.pg.queue import Claimed, Priority, bury, claim, next_due, put_back, renew, retry_later, sweep_expired
 from bmn.pg.wake import Wake, wait_for
 from bmn.seams import Clock, Rng
 
 LEASE_SECONDS = 2.0
 """How long a dead worker blocks a message; short, because a standby has to take over."""
 
+LONGEST_HANDLING_SECONDS = 300.0
+"""How long one attempt may take; then it has failed."""
+GRACE_SECONDS = 5.0
+"""How long a stopping worker lets the handlers under way go on."""
+
 _POLL_SECONDS = 0.5
-_LONGEST_HANDLING_SECONDS = 300.0
-_FIRST_RETRY_SECONDS = 0.2
-_LONGEST_RETRY_SECONDS = 30.0
 _REPORT_EVERY = 10  # attempts of a message that is never given up
+_LONGEST_TEXT = 2000  # characters of an error that are kept
+_ORDINARY = RetryPolicy(first=0.2, longest=30.0)
 
 Handler = Callable[[Claimed], Awaitable[None]]
 """Does the work and finishes the message in its own transaction (`queue.finish`)."""
 
 Report = Callable[[Claimed, Exception], None]
-"""Tells a person about a message that needs one. Must not block."""
+"""Tells a person about a message that fails and is never given up. Must not block."""
+
+PolicyOf = Callable[[str], RetryPolicy]
+"""Of a kind. Whether a message is given up at all, and when, is its own `max_attempts`."""
+
+SecondsLeft = Callable[[Claimed], Awaitable[float | None]]
+"""How long retrying a message makes sense; None: for ever."""
 
 
 async def run_worker(
@@ -44,18 +56,35 @@ async def run_worker(
     wake: Wake,
     clock: Clock,
     rng: Rng,
+    policy_of: PolicyOf = lambda _: _ORDINARY,
+    seconds_left: SecondsLeft | None = None,
     report: Report | None = None,
+    reserved: int = 0,
     lease: float = LEASE_SECONDS,
+    longest: float = LONGEST_HANDLING_SECONDS,
+    grace: float = GRACE_SECONDS,
 ) -> None:
-    """Work on `queues` until cancelled, at most `concurrency` messages at once.
+    """Work on `queues` until cancelled, at most `concurrency` messages at once, and `reserved` more critical ones.
 
-    When cancelled, handlers are cancelled too and their messages are given back, as if they had not been claimed.
+    When cancelled, nothing more is claimed; handlers have `grace` seconds to end, then they are cancelled and their
+    messages are given back, as if they had not been claimed.
     """
-    worker = _Worker(pool, queues, handle, concurrency, wake, clock, rng, report, lease)
+    worker = _Worker(
+        pool, queues, handle, concurrency, reserved, wake, clock, rng, policy_of, seconds_left, report, lease, longest
+    )
     async with asyncio.TaskGroup() as group:
         group.create_task(worker.keep_leases())
         group.create_task(worker.sweep())
-        await worker.take(group)
+        taking = group.create_task(worker.take(group))
+        try:
+            await asyncio.wait([taking])
+        except asyncio.CancelledError:
+            worker.stop()
+            # A claim under way is awaited: cancelled, it would leave messages leased to nobody.
+            await asyncio.wait([taking], timeout=lease)
+            if tasks := worker.tasks():
+                await asyncio.wait(tasks, timeout=grace)
+            raise
 
 
 @dataclass(slots=True)
@@ -83,36 +112,56 @@ class _Worker:
         queues: Sequence[str],
         handle: Handler,
         concurrency: int,
+        reserved: int,
         wake: Wake,
         clock: Clock,
         rng: Rng,
+        policy_of: PolicyOf,
+        seconds_left: SecondsLeft | None,
         report: Report | None,
         lease: float,
+        longest: float,
     ) -> None:
         self._pool = pool
         self._queues = queues
         self._handle = handle
         self._concurrency = concurrency
+        self._reserved = reserved
         self._wake = wake
         self._woken = wake.subscribe()
         self._clock = clock
         self._rng = rng
+        self._policy_of = policy_of
+        self._seconds_left = seconds_left
         self._report = report
         self._lease = lease
+        self._longest = longest
         self._jobs: dict[int, _Job] = {}
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Claim nothing more."""
+        self._stopping = True
+        self._woken.set()
+
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """Return the handlers under way."""
+        return [job.task for job in self._jobs.values()]
 
     async def take(self, group: asyncio.TaskGroup) -> None:
         """Claim whenever there is room, and start a handler for each message."""
-        while True:
+        while not self._stopping:
             self._woken.clear()  # before the claim: what comes in during it wakes us again
-            free = self._concurrency - len(self._jobs)
-            if free == 0:
+            free, least = self._concurrency - len(self._jobs), Priority.LOW
+            if free <= 0:
+                free, least = free + self._reserved, Priority.CRITICAL
+            if free <= 0:
                 await self._woken.wait()
                 continue
             asked_at = self._clock.monotonic()
             pause = _POLL_SECONDS
             try:
-                claims = await claim(self._pool, self._queues, free, self._lease)
+                claims = await claim(self._pool, self._queues, free, self._lease, least=least)
                 for claimed in claims:
                     task = group.create_task(self._work(claimed), name=f"{claimed.queue} {claimed.id}")
                     self._jobs[claimed.id] = _Job(claimed, task, asked_at + self._lease * 2 / 3)
@@ -155,8 +204,7 @@ class _Worker:
         job = self._jobs[claimed.id]
         started = self._clock.monotonic()
         try:
-            async with asyncio.timeout(_LONGEST_HANDLING_SECONDS):
-                await self._handle(claimed)
+            await self._attempt(claimed)
             if not claimed.finished.is_set():
                 raise InvariantViolation("NOT_FINISHED", f"the handler of {claimed.kind} did not finish its message")
             observe.message_finished(claimed.queue, claimed.kind, self._clock.monotonic() - started)
@@ -175,6 +223,16 @@ class _Worker:
             del self._jobs[claimed.id]
             self._woken.set()
 
+    async def _attempt(self, claimed: Claimed) -> None:
+        cap = asyncio.timeout(self._longest)
+        try:
+            async with cap:
+                await self._handle(claimed)
+        except TimeoutError as error:
+            if not cap.expired():
+                raise
+            raise TimedOut("HANDLING_TOO_LONG", f"the attempt took more than {self._longest:g} seconds") from error
+
     async def _return(self, claimed: Claimed) -> None:
         with suppress(TransientError, TimeoutError):
             async with asyncio.timeout(self._lease):
@@ -184,20 +242,35 @@ class _Worker:
     async def _failed(self, claimed: Claimed, error: Exception) -> None:
         code = error.code if isinstance(error, BmnError) else "UNEXPECTED"
         # The text of an unknown error may hold anything, and this goes to a table that people read.
-        text = str(error) if isinstance(error, BmnError) else type(error).__name__
+        text = _storable(str(error)) if isinstance(error, BmnError) else type(error).__name__
         observe.message_failed(claimed.queue, claimed.kind, code, claimed.attempts, error)
         for_a_person = isinstance(error, PermanentError | ConfigError | InvariantViolation)
-        if for_a_person and claimed.max_attempts is not None:
-            self._tell(claimed, error)
-            await bury(self._pool, claimed, text)
+        delay = await self._delay(claimed, error, for_a_person=for_a_person)
+        if delay is None:
+            await bury(self._pool, claimed, text, code=code)
             return
         if claimed.max_attempts is None and (for_a_person or claimed.attempts % _REPORT_EVERY == 0):
             self._tell(claimed, error)
-        delay = min(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2.0 ** min(claimed.attempts - 1, 10))
-        fate = await retry_later(self._pool, claimed, text, delay * self._rng.uniform(0.5, 1.0))
-        if fate is Fate.DEAD:
-            self._tell(claimed, error)
+        await retry_later(self._pool, claimed, text, delay, code=code)
+
+    async def _delay(self, claimed: Claimed, error: Exception, *, for_a_person: bool) -> float | None:
+        """Return the seconds until the next attempt; None: there is none."""
+        policy = self._policy_of(claimed.kind)
+        if isinstance(error, Undeliverable):
+            return None
+        if claimed.max_attempts is None:
+            return replace(policy, max_retries=None).next_delay(claimed.attempts, self._rng)
+        if for_a_person:
+            return None
+        left = None if self._seconds_left is None else await self._seconds_left(claimed)
+        policy = replace(policy, max_retries=claimed.max_attempts - 1)
+        return policy.next_delay(claimed.attempts, self._rng, deadline=left)
 
     def _tell(self, claimed: Claimed, error: Exception) -> None:
         if self._report is not None:
             self._report(claimed, error)
+
+
+def _storable(text: str) -> str:
+    """Return what PostgreSQL takes as text: a chain's revert reason may hold anything."""
+    return text.encode(errors="replace").decode().replace("\0", "?")[:_LONGEST_TEXT]
