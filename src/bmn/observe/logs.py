@@ -16,7 +16,8 @@ def configure_logs(*, level: str = "info", as_json: bool = False) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks
+            # Without locals: they may hold a secret, calldata or a URL.
+            structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
             if as_json
             else structlog.processors.ExceptionPrettyPrinter(sys.stderr),
             renderer,
