@@ -1,16 +1,16 @@
 # Everything a person types. `make` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test drill check lint types format contracts vectors bench docs clean
+.PHONY: help demo test drill check lint types format contracts vectors bench bench-state docs clean
 
 VENV := .venv/bin
 PYTEST := $(VENV)/python -m pytest
-PATHS := src tests tools
+PATHS := src tests tools bench
 FORGE := node_modules/.bin/forge
 # Tests that need a Debian package run only with SYSTEM=1 (as in .ci/run).
 MARKS := $(if $(SYSTEM),,-m "not system")
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Play real swaps on two local chains (KEEP=1 leaves everything running)
 	@tools/install prod devnet
@@ -55,11 +55,15 @@ bench: ## Measure the numbers we publish: gas beside the reference
 	@tools/install contracts
 	@cd contracts && $(FORGE) test > /dev/null && node tools/gas.mjs
 
+bench-state: ## Compare the state engine with Deno KV (QUICK=1 a short pass, OUT=FILE the figures as JSON)
+	@tools/install dev deno
+	@$(VENV)/python -m bench.state $(if $(QUICK),--quick) $(if $(OUT),--out "$(OUT)") $(ARGS)
+
 docs: ## Draw the documents that are made from code
 	@tools/install dev
 	$(VENV)/python -m tools.swap_states
 
 clean: ## Remove everything made here; never data (.bmn)
-	rm -rf .venv contracts/node_modules contracts/devnet/node_modules contracts/out contracts/cache contracts/devnet/out
+	rm -rf .venv contracts/node_modules contracts/devnet/node_modules bench/peers/deno/node_modules contracts/out contracts/cache contracts/devnet/out
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
-	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} +
