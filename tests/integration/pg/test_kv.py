@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -22,7 +23,7 @@ from bmn.pg.kv import (
     sweep_expired_entries,
 )
 from bmn.pg.pool import Pool, connection, open_pool, transaction
-from bmn.pg.queue import NewMessage, claim
+from bmn.pg.queue import NewMessage, Priority, claim, enqueue
 from bmn.pg.wake import Topic, Wake
 
 GONE = -1.0
@@ -217,6 +218,37 @@ async def test_of_several_messages_all_end_or_none(kv: Kv, pool: Pool) -> None:
 async def test_a_waiting_duplicate_is_folded(kv: Kv, pool: Pool) -> None:
     await asyncio.gather(*(kv.commit(Commit(messages=(message(dedup="d"),))) for _ in range(10)))
     assert await count(pool) == 1
+
+
+async def test_a_commit_puts_and_folds_messages_as_a_transaction_does(kv: Kv, pool: Pool) -> None:
+    waiting = NewMessage(queue="q", kind="k@1", payload=b"1", dedup="d", delay=5, max_attempts=3, trace="t")
+    for later in (
+        replace(waiting, payload=b"2", delay=1, priority=Priority.HIGH),
+        replace(waiting, delay=9, max_attempts=5),
+        replace(waiting, max_attempts=1, priority=Priority.LOW),
+        replace(waiting, max_attempts=None, key=b"other"),
+    ):
+        rows = []
+        for queue in ("by transaction", "by commit"):
+            for one in (waiting, later):
+                mine = replace(one, queue=queue, key=one.key or b"key")
+                if queue == "by commit":
+                    await kv.commit(Commit(messages=(mine,)))
+                else:
+                    async with transaction(pool) as conn:
+                        await enqueue(conn, mine)
+            async with connection(pool) as conn:
+                row = await conn.fetchrow(
+                    """
+                    SELECT kind, priority, round(extract(epoch FROM run_at - created_at)) AS delay, key, payload, dedup,
+                           max_attempts, trace, attempts FROM messages WHERE queue = $1
+                    """,
+                    queue,
+                )
+                rows.append(dict(row or {}))
+                await conn.execute("DELETE FROM messages")
+        assert rows[0] == rows[1]
+        assert rows[0]["kind"] == "k@1"
 
 
 async def test_an_expired_entry_is_absent_at_once_and_removed_later(kv: Kv, pool: Pool) -> None:

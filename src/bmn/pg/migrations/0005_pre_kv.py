@@ -114,7 +114,9 @@ BEGIN
         ORDER BY m.queue, m.dedup  -- one order for all, since a waiting duplicate is locked
         ON CONFLICT (queue, dedup) WHERE dedup IS NOT NULL AND lease_token IS NULL
         DO UPDATE SET run_at = LEAST(messages.run_at, EXCLUDED.run_at),
-                      priority = GREATEST(messages.priority, EXCLUDED.priority);
+                      priority = GREATEST(messages.priority, EXCLUDED.priority),
+                      max_attempts = CASE WHEN messages.max_attempts + EXCLUDED.max_attempts IS NOT NULL
+                                          THEN GREATEST(messages.max_attempts, EXCLUDED.max_attempts) END;
     END IF;
     RETURN versions;
 END
