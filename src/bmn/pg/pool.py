@@ -99,7 +99,7 @@ async def _roll_back(conn: Connection, block: Transaction) -> None:
     """Roll back; where that fails, drop the connection, so that the error which brought us here is the one seen."""
     try:
         await block.rollback()
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.exceptions.InternalClientError):
         with suppress(asyncpg.InterfaceError):  # the pool has dropped it already
             conn.terminate()
 
