@@ -129,30 +129,30 @@ async def test_the_database_refuses_the_moves_that_the_code_refuses(store: Pool)
             assert allowed is may_follow(before, after), (before, after)
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE swaps SET version = version + 2, state = 'LOCKING'",
-        "UPDATE swaps SET version = version - 1, state = 'LOCKING'",
-        "UPDATE swaps SET version = version + 1",
-        "UPDATE swaps SET state = 'LOCKING'",
-        "UPDATE swaps SET reason = 'OTHER'",
-        "UPDATE swaps SET version = version + 1, state = 'LOCKING'",  # without its event
-        "UPDATE swap_events SET actor = 'nobody'",
-        "DELETE FROM swap_events",
-        "DELETE FROM swap_events WHERE version = 2",
-        "TRUNCATE swap_events, swaps",
-        f"{ADD} 4, 'FILLING', 'LOSS', 'R', 'A' FROM swaps",
-        f"{ADD} 3, 'LOCKING', 'LOSS', 'R', 'A' FROM swaps",
-        f"{ADD} 3, NULL, 'LOSS', 'R', 'A' FROM swaps",
-        f"{ADD} 3, 'FILLING', 'LOSS', '', 'A' FROM swaps",
-        f"{ADD} 3, 'FILLING', 'LOSS', 'R', '' FROM swaps",
-    ],
+BENT = (
+    "UPDATE swaps SET version = version + 2, state = 'LOCKING'",
+    "UPDATE swaps SET version = version - 1, state = 'LOCKING'",
+    "UPDATE swaps SET version = version + 1",
+    "UPDATE swaps SET state = 'LOCKING'",
+    "UPDATE swaps SET reason = 'OTHER'",
+    "UPDATE swaps SET version = version + 1, state = 'LOCKING'",  # without its event
+    "UPDATE swap_events SET actor = 'nobody'",
+    "DELETE FROM swap_events",
+    "DELETE FROM swap_events WHERE version = 2",
+    "TRUNCATE swap_events, swaps",
+    f"{ADD} 4, 'FILLING', 'LOSS', 'R', 'A' FROM swaps",
+    f"{ADD} 3, 'LOCKING', 'LOSS', 'R', 'A' FROM swaps",
+    f"{ADD} 3, NULL, 'LOSS', 'R', 'A' FROM swaps",
+    f"{ADD} 3, 'FILLING', 'LOSS', '', 'A' FROM swaps",
+    f"{ADD} 3, 'FILLING', 'LOSS', 'R', '' FROM swaps",
 )
-async def test_the_database_refuses_to_bend_history(store: Pool, statement: str) -> None:
+
+
+async def test_the_database_refuses_to_bend_history(store: Pool) -> None:
     terms = await put_swap(store)
     await decide_once(store, terms.hashlock, a_decision(State.FILLING))
-    assert await refuses(store, statement)
+    for statement in BENT:
+        assert await refuses(store, statement), statement
     async with connection(store) as conn:
         assert replay(await load_history(conn, terms.hashlock)).version == 2
 
