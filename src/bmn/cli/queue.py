@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MessageId = Annotated[int, Parameter(help="Its number in the list.")]
+SomeId = Annotated[int | None, Parameter(help="Its number in the list; or --all.")]
+All = Annotated[bool, Parameter(name="--all", negative="", help="Every one, of --queue and --kind where given.")]
+Queue = Annotated[str | None, Parameter(help="Only of this queue.")]
+Kind = Annotated[str | None, Parameter(help="Only of this kind, as new_order@1.")]
 
 app = App(name="queue", help="Messages between the parts.")
 dead = App(name="dead", help="Messages that were given up.")
@@ -23,24 +27,22 @@ app.command(dead)
 def depth(*, common: Common = COMMON) -> None:
     """Show how much waits on each queue."""
     from bmn.cli.documents import as_document
-    from bmn.pg.dead import load_depth
+    from bmn.messages import QUEUES
+    from bmn.pg.depth import load_depth
 
-    found = _with_store(load_depth, common)
-    rows = [(one.queue, one.ready, one.delayed, one.leased, f"{one.oldest_seconds:.1f} s") for one in found]
-    answer(
-        as_document(found),
-        columns(["queue", "ready", "delayed", "leased", "oldest"], rows, empty="all queues are empty"),
-        common,
-    )
+    found = _with_store(lambda conn: load_depth(conn, QUEUES), common)
+    rows = [(one.queue, one.ready, one.delayed, one.leased, one.dead, f"{one.oldest_seconds:.1f} s") for one in found]
+    head = ["queue", "ready", "delayed", "leased", "dead", "oldest"]
+    answer(as_document(found), columns(head, rows, empty="all queues are empty"), common)
 
 
-@dead.command(name="list", help_epilogue="Example: bmn queue dead list")
-def list_(*, common: Common = COMMON) -> None:
+@dead.command(name="list", help_epilogue="Example: bmn queue dead list --queue orders:execution")
+def list_(*, queue: Queue = None, kind: Kind = None, common: Common = COMMON) -> None:
     """List messages that were given up, newest first."""
     from bmn.cli.documents import as_document
     from bmn.pg.dead import load_dead
 
-    found = _with_store(load_dead, common)
+    found = _with_store(lambda conn: load_dead(conn, queue=queue, kind=kind), common)
     rows = [(one.id, one.queue, one.kind, one.attempts, one.died_at, one.error) for one in found]
     head = ["id", "queue", "kind", "attempts", "died", "error"]
     answer(as_document(found), columns(head, rows, empty="no dead messages"), common)
@@ -57,30 +59,67 @@ def show(message_id: MessageId, /, *, common: Common = COMMON) -> None:
     if not found:
         raise NotFound("NO_SUCH_MESSAGE", f"no dead message {message_id}", hint="see: bmn queue dead list")
     [one] = found
+    payload = one.payload.decode(errors="replace")
     lines = [
-        f"{one.kind} on {one.queue}, {one.attempts} attempts, died {one.died_at}",
+        f"{one.kind} on {one.queue}, from {one.trace or 'nowhere known'}",
+        f"{one.attempts} attempts; put {one.created_at}, failed first {one.first_failed_at}, last {one.died_at}",
         one.error,
-        one.payload.decode(errors="replace"),
+        payload,
     ]
-    answer(as_document(one), lines, common)
+    document = as_document(one)
+    assert isinstance(document, dict)
+    answer(document | {"payload": payload}, lines, common)
 
 
 @dead.command(help_epilogue="Example: bmn queue dead retry 17")
-def retry(message_id: MessageId, /, *, common: Common = COMMON) -> None:
-    """Put a dead message back on its queue."""
-    from bmn.pg.dead import retry_dead
+def retry(
+    message_id: SomeId = None,
+    /,
+    *,
+    all_: All = False,
+    queue: Queue = None,
+    kind: Kind = None,
+    common: Common = COMMON,
+) -> None:
+    """Put a dead message, or all of them, back on its queue."""
+    from bmn.pg.dead import retry_all_dead, retry_dead
 
+    _check_choice(message_id, all_=all_, narrowed=queue is not None or kind is not None)
+    if message_id is None:
+        count = _with_store(lambda conn: retry_all_dead(conn, queue=queue, kind=kind), common)
+        answer({"retried": count}, [f"{count} messages are on their queues again"], common)
+        return
     _with_store(lambda conn: retry_dead(conn, message_id), common)
-    answer({"retried": message_id}, [f"message {message_id} is on its queue again"], common)
+    answer({"retried": 1}, [f"message {message_id} is on its queue again"], common)
 
 
 @dead.command(help_epilogue="Example: bmn queue dead drop 17")
-def drop(message_id: MessageId, /, *, common: Common = COMMON) -> None:
-    """Delete a dead message for good."""
-    from bmn.pg.dead import drop_dead
+def drop(
+    message_id: SomeId = None,
+    /,
+    *,
+    all_: All = False,
+    queue: Queue = None,
+    kind: Kind = None,
+    common: Common = COMMON,
+) -> None:
+    """Delete a dead message, or all of them, for good."""
+    from bmn.pg.dead import drop_all_dead, drop_dead
 
+    _check_choice(message_id, all_=all_, narrowed=queue is not None or kind is not None)
+    if message_id is None:
+        count = _with_store(lambda conn: drop_all_dead(conn, queue=queue, kind=kind), common)
+        answer({"dropped": count}, [f"{count} messages are deleted"], common)
+        return
     _with_store(lambda conn: drop_dead(conn, message_id), common)
-    answer({"dropped": message_id}, [f"message {message_id} is deleted"], common)
+    answer({"dropped": 1}, [f"message {message_id} is deleted"], common)
+
+
+def _check_choice(message_id: int | None, *, all_: bool, narrowed: bool) -> None:
+    from bmn.core.errors import BadInput
+
+    if (message_id is None) != all_ or (narrowed and not all_):
+        raise BadInput("USAGE", "name one message, or all of them with --all (and --queue, --kind)")
 
 
 def _with_store(ask: "Callable[[Connection], Awaitable[T]]", common: Common) -> T:

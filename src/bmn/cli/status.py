@@ -11,7 +11,7 @@ def status(*, common: Common = COMMON) -> None:
     from bmn.cli.documents import as_document
     from bmn.config.build import build_specs
     from bmn.indexer import ChainStatus, indexer_status
-    from bmn.pg.dead import QueueDepth, load_depth
+    from bmn.pg.depth import QueueDepth, load_depth
     from bmn.pg.pool import connection
     from bmn.store.swaps import count_swaps
 

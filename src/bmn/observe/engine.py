@@ -1,7 +1,9 @@
 """Events of the PostgreSQL engine: server, queue, leases. Labels are queue names and error codes, nothing else."""
 
+from collections.abc import Mapping
+
 import structlog
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 _log = structlog.get_logger("bmn.engine")
 
@@ -13,6 +15,8 @@ _SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 _DEAD = Counter("bmn_messages_dead_total", "Messages given up, by code.", ["queue", "kind", "code"])
+_DEPTH = Gauge("bmn_queue_depth", "Messages on a queue, by state.", ["queue", "state"])
+_OLDEST = Gauge("bmn_queue_oldest_seconds", "How long the oldest message that is due has waited.", ["queue"])
 _LOST = Counter(
     "bmn_message_leases_lost_total", "Messages lost to another worker while being handled.", ["queue", "kind"]
 )
@@ -59,6 +63,13 @@ def message_died(queue: str, kind: str, code: str, attempts: int, message_id: in
     """A message was given up: a person has to look (`bmn queue dead show ID`). Once for each dead message."""
     _DEAD.labels(queue, kind, code).inc()
     _log.critical("message_died", queue=queue, kind=kind, code=code, attempts=attempts, id=message_id)
+
+
+def queue_measured(queue: str, depths: Mapping[str, int], oldest_seconds: float) -> None:
+    """So much waits on a queue: ready, delayed, leased, dead."""
+    for state, count in depths.items():
+        _DEPTH.labels(queue, state).set(count)
+    _OLDEST.labels(queue).set(oldest_seconds)
 
 
 def message_finished(queue: str, kind: str, seconds: float) -> None:

@@ -1,23 +1,11 @@
-"""What people see of the queue: how much waits, and the messages that were given up."""
+"""Messages that were given up: people list them, put them back on their queues, or drop them."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from bmn.core.errors import NotFound
 from bmn.pg.pool import Connection
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueDepth:
-    """How much waits on one queue."""
-
-    queue: str
-    ready: int
-    delayed: int
-    leased: int
-    dead: int
-    oldest_seconds: float
-    """How long the oldest ready message has been due; 0 when there is none."""
+from bmn.pg.queue import FOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,50 +31,43 @@ class DeadMessage:
     """When it failed the last time."""
 
 
-_DEPTH = """
-SELECT queue, sum(ready)::int AS ready, sum(delayed)::int AS delayed, sum(leased)::int AS leased,
-       sum(dead)::int AS dead,
-       coalesce(extract(epoch FROM clock_timestamp() - min(oldest)), 0)::float8 AS oldest_seconds
-FROM (
-    SELECT queue, count(*) FILTER (WHERE lease_token IS NULL AND run_at <= statement_timestamp()) AS ready,
-           count(*) FILTER (WHERE lease_token IS NULL AND run_at > statement_timestamp()) AS delayed,
-           count(*) FILTER (WHERE lease_token IS NOT NULL) AS leased, 0 AS dead,
-           min(run_at) FILTER (WHERE lease_token IS NULL AND run_at <= statement_timestamp()) AS oldest
-    FROM messages GROUP BY queue
-    UNION ALL
-    SELECT queue, 0, 0, 0, count(*), NULL FROM dead_messages GROUP BY queue
-) AS counted
-GROUP BY queue ORDER BY queue
+_WHICH = """
+WHERE ($1::bigint IS NULL OR id = $1) AND ($2::text IS NULL OR queue = $2) AND ($3::text IS NULL OR kind = $3)
 """
 
-
-async def load_depth(conn: Connection) -> list[QueueDepth]:
-    """Return how much waits, for each queue that holds anything, by name."""
-    return [QueueDepth(**dict(row)) for row in await conn.fetch(_DEPTH)]
-
-
-_DEAD = """
+_DEAD = f"""
 SELECT id, queue, kind, priority, key, payload, attempts, code, error, trace, created_at,
        coalesce(first_failed_at, died_at) AS first_failed_at, died_at
-FROM dead_messages
-WHERE $1::bigint IS NULL OR id = $1
-ORDER BY died_at DESC, id DESC LIMIT $2
-"""
+FROM dead_messages {_WHICH}
+ORDER BY died_at DESC, id DESC LIMIT $4
+"""  # noqa: S608 - joined from constants
 
 
-async def load_dead(conn: Connection, message_id: int | None = None, *, limit: int = 100) -> list[DeadMessage]:
-    """Return the dead messages, the latest first, or the one of that id, if it is there."""
-    return [DeadMessage(**dict(row)) for row in await conn.fetch(_DEAD, message_id, limit)]
+async def load_dead(
+    conn: Connection,
+    message_id: int | None = None,
+    *,
+    queue: str | None = None,
+    kind: str | None = None,
+    limit: int = 100,
+) -> list[DeadMessage]:
+    """Return the dead messages, the latest first; of one id, queue or kind where given."""
+    return [DeadMessage(**dict(row)) for row in await conn.fetch(_DEAD, message_id, queue, kind, limit)]
 
 
-_RETRY = """
-WITH gone AS (DELETE FROM dead_messages WHERE id = $1 RETURNING *)
-INSERT INTO messages (queue, kind, priority, run_at, key, payload, dedup, max_attempts, last_error, trace)
-SELECT queue, kind, priority, clock_timestamp(), key, payload, dedup, max_attempts, error, trace FROM gone
-ON CONFLICT (queue, dedup) WHERE dedup IS NOT NULL AND lease_token IS NULL
-DO UPDATE SET run_at = LEAST(messages.run_at, EXCLUDED.run_at),
-              priority = GREATEST(messages.priority, EXCLUDED.priority)
-"""
+_RETRY = f"""
+WITH gone AS (DELETE FROM dead_messages {_WHICH} RETURNING *),
+again AS (
+    INSERT INTO messages (queue, kind, priority, run_at, key, payload, dedup, max_attempts, last_error, trace)
+    -- One of those that fold into each other: a statement cannot update a row twice.
+    SELECT DISTINCT ON (queue, dedup, CASE WHEN dedup IS NULL THEN id END)
+           queue, kind, priority, clock_timestamp(), key, payload, dedup, max_attempts, error, trace
+    FROM gone
+    ORDER BY queue, dedup, CASE WHEN dedup IS NULL THEN id END, max_attempts DESC NULLS FIRST, id
+    {FOLD}
+)
+SELECT count(*) FROM gone
+"""  # noqa: S608 - same
 
 
 async def retry_dead(conn: Connection, message_id: int) -> None:
@@ -95,8 +76,16 @@ async def retry_dead(conn: Connection, message_id: int) -> None:
     Raises:
         NotFound: `NO_SUCH_MESSAGE`.
     """
-    if await conn.execute(_RETRY, message_id) != "INSERT 0 1":
+    if not await conn.fetchval(_RETRY, message_id, None, None):
         raise _no_such(message_id)
+
+
+async def retry_all_dead(conn: Connection, *, queue: str | None = None, kind: str | None = None) -> int:
+    """Do so with every dead message, of one queue or kind where given; return how many it were."""
+    return int(await conn.fetchval(_RETRY, None, queue, kind))
+
+
+_DROP = f"WITH gone AS (DELETE FROM dead_messages {_WHICH} RETURNING id) SELECT count(*) FROM gone"  # noqa: S608 - same
 
 
 async def drop_dead(conn: Connection, message_id: int) -> None:
@@ -105,9 +94,14 @@ async def drop_dead(conn: Connection, message_id: int) -> None:
     Raises:
         NotFound: `NO_SUCH_MESSAGE`.
     """
-    if await conn.execute("DELETE FROM dead_messages WHERE id = $1", message_id) != "DELETE 1":
+    if not await conn.fetchval(_DROP, message_id, None, None):
         raise _no_such(message_id)
 
 
+async def drop_all_dead(conn: Connection, *, queue: str | None = None, kind: str | None = None) -> int:
+    """Delete every dead message for good, of one queue or kind where given; return how many it were."""
+    return int(await conn.fetchval(_DROP, None, queue, kind))
+
+
 def _no_such(message_id: int) -> NotFound:
-    return NotFound("NO_SUCH_MESSAGE", f"no dead message {message_id}", hint="see `bmn queue dead list`")
+    return NotFound("NO_SUCH_MESSAGE", f"no dead message {message_id}", hint="see: bmn queue dead list")

@@ -89,9 +89,7 @@ class Fate(Enum):
     """It was its last attempt; it lies with the dead messages."""
 
 
-_ENQUEUE = """
-INSERT INTO messages (queue, kind, priority, run_at, key, payload, dedup, max_attempts, trace)
-VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4), $5, $6, $7, $8, $9)
+FOLD = """
 -- DO NOTHING would lose wake-ups: a worker could claim the waiting duplicate now and read what we have not committed.
 -- The update locks it until then.
 ON CONFLICT (queue, dedup) WHERE dedup IS NOT NULL AND lease_token IS NULL
@@ -100,6 +98,13 @@ DO UPDATE SET run_at = LEAST(messages.run_at, EXCLUDED.run_at),
               max_attempts = CASE WHEN messages.max_attempts + EXCLUDED.max_attempts IS NOT NULL
                                   THEN GREATEST(messages.max_attempts, EXCLUDED.max_attempts) END
 """
+"""Ends an INSERT into `messages`: what becomes of a duplicate of a waiting message."""
+
+_ENQUEUE = f"""
+INSERT INTO messages (queue, kind, priority, run_at, key, payload, dedup, max_attempts, trace)
+VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4), $5, $6, $7, $8, $9)
+{FOLD}
+"""  # noqa: S608 - joined from constants
 
 
 async def enqueue(conn: Connection, message: NewMessage) -> None:

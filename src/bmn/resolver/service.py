@@ -4,16 +4,18 @@ import asyncio
 from contextlib import suppress
 
 from bmn.core.errors import BmnError, TransientError
-from bmn.messages import QUEUES, wake_swap
+from bmn.messages import QUEUES, policy_of, wake_swap
 from bmn.observe import swaps as observe
 from bmn.pg.pool import transaction
 from bmn.pg.queue import Claimed
 from bmn.pg.worker import run_worker
 from bmn.resolver.advance import advance_swap
 from bmn.resolver.deps import ResolverDeps
+from bmn.resolver.lock_time import seconds_to_lock
 from bmn.store.swaps import load_open_hashlocks
 
 _CONCURRENCY = 8
+_RESERVED = 2  # for claims, while everything else waits for slow chains
 _SWEEP_SECONDS = 5.0
 _IDLE_SECONDS = 10.0
 
@@ -23,6 +25,9 @@ async def run_resolver(deps: ResolverDeps) -> None:
 
     async def handle(claimed: Claimed) -> None:
         await advance_swap(claimed, deps)
+
+    async def seconds_left(claimed: Claimed) -> float | None:
+        return await seconds_to_lock(claimed, deps)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(
@@ -34,6 +39,9 @@ async def run_resolver(deps: ResolverDeps) -> None:
                 wake=deps.wake,
                 clock=deps.clock,
                 rng=deps.rng,
+                policy_of=policy_of,
+                seconds_left=seconds_left,
+                reserved=_RESERVED,
                 report=_tell_person,
             )
         )

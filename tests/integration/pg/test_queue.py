@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from bmn.core.errors import InvariantViolation, NotFound
-from bmn.pg.dead import drop_dead, load_dead, load_depth, retry_dead
+from bmn.core.errors import InvariantViolation
+from bmn.pg.dead import load_dead
 from bmn.pg.errors import LostLease
 from bmn.pg.pool import Connection, Pool, connection, open_pool, transaction
 from bmn.pg.queue import (
@@ -315,54 +315,41 @@ async def test_without_a_limit_a_message_is_never_given_up(pool: Pool) -> None:
         assert await retry_later(pool, one, "no", 0) is Fate.WAITS
 
 
+@pytest.mark.parametrize(("first", "second", "together"), [(2, 5, 5), (5, 2, 5), (2, None, None), (None, 2, None)])
+async def test_a_folded_message_is_given_up_no_sooner_than_either(
+    pool: Pool, first: int | None, second: int | None, together: int | None
+) -> None:
+    await put(pool, dedup="d", max_attempts=first)
+    await put(pool, dedup="d", max_attempts=second)
+    one = await take_one(pool)
+    assert one.max_attempts == together
+
+
+@pytest.mark.parametrize(("mine", "waiting", "together"), [(2, 5, 5), (5, 2, 5), (2, None, None), (None, 2, None)])
+async def test_a_message_given_back_into_a_duplicate_is_given_up_no_sooner_than_either(
+    pool: Pool, mine: int | None, waiting: int | None, together: int | None
+) -> None:
+    await put(pool, dedup="d", max_attempts=mine)
+    one = await take_one(pool)
+    await put(pool, dedup="d", max_attempts=waiting)
+    await retry_later(pool, one, "no", 0)
+    again = await take_one(pool)
+    assert (again.max_attempts, again.attempts) == (together, 2)
+
+
+async def test_only_what_is_urgent_enough_is_claimed(pool: Pool) -> None:
+    for priority in Priority:
+        await put(pool, priority.name, priority=priority)
+    claims = await claim(pool, ("q",), 10, LEASE, least=Priority.HIGH)
+    assert [one.payload for one in claims] == [b"CRITICAL", b"HIGH"]
+
+
 async def test_a_message_put_back_has_not_been_tried(pool: Pool) -> None:
     await put(pool, max_attempts=1)
     for _ in range(3):
         one = await take_one(pool)
         assert one.attempts == 1
         await put_back(pool, one)
-
-
-async def test_dead_messages_can_be_shown_retried_and_dropped(pool: Pool) -> None:
-    for payload in ("first", "second"):
-        await put(pool, payload, max_attempts=1, key=b"k", dedup=payload)
-        await bury(pool, await take_one(pool), "broke")
-    async with transaction(pool) as conn:
-        second, first = await load_dead(conn)
-        assert await load_dead(conn, limit=1) == [second]
-        assert await load_dead(conn, first.id) == [first]
-        await retry_dead(conn, first.id)
-        await drop_dead(conn, second.id)
-        assert await load_dead(conn, first.id) == []
-        for refused in (retry_dead(conn, first.id), drop_dead(conn, second.id)):
-            with pytest.raises(NotFound, match="NO_SUCH_MESSAGE"):
-                await refused
-    one = await take_one(pool)
-    assert (one.payload, one.attempts, one.max_attempts, one.key) == (b"first", 1, 1, b"k")
-
-
-async def test_a_dead_message_folds_into_a_waiting_duplicate(pool: Pool) -> None:
-    await put(pool, "old", dedup="d")
-    await bury(pool, await take_one(pool), "broke")
-    await put(pool, "new", dedup="d", delay=3600)
-    async with transaction(pool) as conn:
-        [dead] = await load_dead(conn)
-        await retry_dead(conn, dead.id)
-    assert await take(pool) == ["new"]
-
-
-async def test_depth_counts_each_state_of_each_queue(pool: Pool) -> None:
-    await put(pool, queue="a", delay=-5)
-    await put(pool, queue="a", delay=3600)
-    await put(pool, queue="q")
-    await take_one(pool)
-    await put(pool, queue="q")
-    await bury(pool, await take_one(pool), "x")
-    async with connection(pool) as conn:
-        a, q = await load_depth(conn)
-    assert (a.queue, a.ready, a.delayed, a.leased, a.dead) == ("a", 1, 1, 0, 0)
-    assert 5 <= a.oldest_seconds < 60
-    assert (q.queue, q.ready, q.delayed, q.leased, q.dead, q.oldest_seconds) == ("q", 0, 0, 1, 1, 0.0)
 
 
 async def test_the_payload_does_not_print(pool: Pool) -> None:

@@ -1,6 +1,7 @@
 """What a log line may hold."""
 
 import json
+import logging
 
 import pytest
 import structlog
@@ -10,7 +11,7 @@ from bmn.observe.logs import configure_logs
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_logged_failure_shows_no_local_values(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    before = structlog.get_config()
+    before, handlers = structlog.get_config(), logging.root.handlers[:]
     configure_logs(as_json=as_json)
     try:
         planted = "planted" + "-secret"
@@ -19,6 +20,7 @@ def test_a_logged_failure_shows_no_local_values(as_json: bool, capsys: pytest.Ca
         structlog.get_logger().warning("failed", exc_info=error)
     finally:
         structlog.configure(**before)
+        logging.root.handlers[:] = handlers
     written = capsys.readouterr().err
     assert "ValueError" in written
     assert "planted-secret" not in written
