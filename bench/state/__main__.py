@@ -82,7 +82,7 @@ def measure_both(folder: Path, *, quick: bool) -> list[Row]:
         ]
         for name, engine, runs in turns if number % 2 == 0 else reversed(turns):
             runs.append([figure for task in tasks for figure in _run(name, engine, task, folder, number + 1)])
-    return compare(ours, peer)
+    return sorted(compare(ours, peer), key=lambda row: row.name[:2])
 
 
 def measure_rest(folder: Path, *, quick: bool) -> list[Single]:
