@@ -1,0 +1,57 @@
+"""The roles of our database. What tells how a decision came about, or that money was sent, nobody can delete."""
+
+from typing import Final
+
+from bmn.pg.migrate import VERSION_TABLE
+from bmn.pg.roles import Role
+
+OWNER: Final = "bmn_migrate"
+"""Owns the tables; only migrations run as it."""
+
+_ADDED_TO: Final = "SELECT, INSERT"
+_KEPT: Final = "SELECT, INSERT, UPDATE"
+_ALL: Final = "SELECT, INSERT, UPDATE, DELETE"
+
+APP: Final = Role(
+    name="bmn_app",  # runs any set of roles of `bmn run`, and the commands
+    tables={
+        VERSION_TABLE: "SELECT",
+        "orders": _ADDED_TO,
+        "swap_events": _ADDED_TO,
+        "secret_events": _ADDED_TO,
+        "evidence": _ADDED_TO,
+        **dict.fromkeys(("swaps", "intents", "txs", "leases"), _KEPT),
+        **dict.fromkeys(("journal", "escrows", "chain_heads", "strangers"), _KEPT),
+    },
+    others=_ALL,
+    sequences="USAGE",
+)
+
+INDEXER: Final = Role(
+    name="bmn_indexer",  # runs `bmn run --roles indexer` alone
+    tables={
+        **dict.fromkeys((VERSION_TABLE, "orders"), "SELECT"),
+        **dict.fromkeys(("journal", "escrows", "chain_heads", "strangers", "leases"), _KEPT),
+        "chain_blocks": "SELECT, INSERT, DELETE",
+        "messages": "SELECT, INSERT, UPDATE (run_at, priority)",  # of a duplicate that waits
+        "swaps": "SELECT, UPDATE (wake_src, wake_dst)",
+        "secret_events": _ADDED_TO,
+    },
+    sequences="USAGE",
+)
+
+API: Final = Role(
+    name="bmn_api",  # dashboards; the API itself takes orders in, and is `bmn_app`
+    tables={
+        **dict.fromkeys((VERSION_TABLE, "orders", "swaps", "swap_events", "secret_events", "evidence"), "SELECT"),
+        **dict.fromkeys(("journal", "escrows", "chain_heads", "chain_blocks", "strangers"), "SELECT"),
+        **dict.fromkeys(("schedules", "job_runs"), "SELECT"),
+        # Depth and age, without what is in them.
+        "messages": "SELECT (id, queue, kind, priority, run_at, attempts, max_attempts, lease_until, created_at)",
+        "dead_messages": "SELECT (id, queue, kind, priority, attempts, error, created_at, died_at)",
+    },
+)
+
+BACKUP: Final = Role(name="bmn_backup", others="SELECT", sequences="SELECT")  # pg_dump
+
+ROLES: Final = (APP, INDEXER, API, BACKUP)
