@@ -7,7 +7,7 @@ Therefore a reader never passes a number that is missing until nobody is left wh
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias, assert_never
@@ -17,7 +17,7 @@ import asyncpg
 from bmn.core.errors import TransientError
 from bmn.core.swap import State
 from bmn.core.units import ChainId, Hashlock, OrderHash, Secret
-from bmn.pg.pool import Connection, Pool, connection
+from bmn.pg.pool import Pool, connection
 from bmn.pg.wake import Wake, wait_for
 from bmn.seams import Clock
 
@@ -110,74 +110,95 @@ _NEXT_TRANSACTION = "SELECT pg_current_xact_id()::text::bigint"
 _OLDEST_TRANSACTION = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 
-@asynccontextmanager
-async def watch_swaps(
-    pool: Pool, wake: Wake, clock: Clock, *, after: int | None = None
-) -> AsyncIterator[AsyncIterator[OrderEvent]]:
-    """Yield the events after the one of that number, for ever; None: those committed from now on.
+class Feed:
+    """How far one reader is."""
 
-    Events of one swap come in order, each once; a change in another process within its wake-up or half a second. While
-    the database is away they wait.
+    def __init__(self, pool: Pool, woken: asyncio.Event, clock: Clock, *, after: int) -> None:
+        self._pool = pool
+        self._woken = woken
+        self._clock = clock
+        self._last = after
+        self._gap: _Gap | None = None
 
-    Raises:
-        TransientError: at the start, the database is away.
-    """
-    woken = wake.subscribe()
-    reader = _Reader(await _settled_end(pool, clock) if after is None else after)
-    events = reader.events(pool, woken, clock)
-    try:
-        yield events
-    finally:
-        await events.aclose()
-        wake.unsubscribe(woken)
+    @property
+    def last(self) -> int:
+        """Number of the last event that was read; the feed goes on from it, here or with another reader."""
+        return self._last
+
+    async def read(self, seconds: float) -> list[OrderEvent]:
+        """Return the next events, at most a hundred; none when none came within about `seconds`."""
+        give_up = self._clock.monotonic() + seconds
+        while True:
+            self._woken.clear()  # before the look: what comes in during it wakes us again
+            with suppress(TransientError):  # the database is away: it waits
+                found = await self.look()
+                if found:
+                    return found
+            left = give_up - self._clock.monotonic()
+            if left <= 0:
+                return []
+            await wait_for(self._woken, min(left, _PAUSE_SECONDS if self._gap else _POLL_SECONDS))
+            await self._clock.sleep(_PAUSE_SECONDS)  # wake-ups come for every message of every swap
+
+    async def look(self) -> list[OrderEvent]:
+        """Return what comes next, as far as it is certain by now.
+
+        Raises:
+            TransientError: the database is away.
+        """
+        async with connection(self._pool) as conn:
+            gap, last = self._gap, self._last
+            settled = gap.top if gap and await conn.fetchval(_OLDEST_TRANSACTION) >= gap.until else 0
+            rows = await conn.fetch(_READ, last, _PAGE)
+            for row in rows:
+                if row["number"] != last + 1 and row["number"] > settled:
+                    break
+                last = row["number"]
+            if not rows or rows[-1]["number"] == last:
+                self._gap = None
+            elif gap is None or settled:
+                self._gap = _Gap(top=rows[-1]["number"], until=await conn.fetchval(_NEXT_TRANSACTION))
+        self._last = last
+        return [_event(row) for row in rows if row["number"] <= last]
 
 
 @dataclass(slots=True)
 class _Gap:
-    """Numbers up to `top` that are missing are not to be expected once every transaction before `until` has ended."""
+    """Numbers up to `top` that are missing will not come any more once every transaction before `until` has ended."""
 
     top: int
     until: int
 
 
-class _Reader:
-    """How far one reader is."""
+@asynccontextmanager
+async def open_feed(pool: Pool, wake: Wake, clock: Clock, *, after: int | None = None) -> AsyncIterator[Feed]:
+    """Yield a reader of the events after the one of that number; None: of those committed from now on.
 
-    def __init__(self, after: int) -> None:
-        self._last = after
-        self._gap: _Gap | None = None
+    Events of one swap come in order, each once; those of another process with its wake-up, or within half a second.
 
-    async def events(self, pool: Pool, woken: asyncio.Event, clock: Clock) -> AsyncGenerator[OrderEvent, None]:
-        """Yield for ever."""
-        while True:
-            woken.clear()  # before the look: what comes in during it wakes us again
-            page: list[OrderEvent] = []
-            with suppress(TransientError):
-                async with connection(pool) as conn:
-                    page = await self.read(conn)
-            for event in page:
-                yield event
-            if not page:
-                await wait_for(woken, _PAUSE_SECONDS if self._gap else _POLL_SECONDS)
-            await clock.sleep(_PAUSE_SECONDS)
+    Raises:
+        TransientError: the database is away.
+    """
+    woken = wake.subscribe()
+    try:
+        yield Feed(pool, woken, clock, after=await _settled_end(pool, clock) if after is None else after)
+    finally:
+        wake.unsubscribe(woken)
 
-    async def read(self, conn: Connection) -> list[OrderEvent]:
-        """Return what comes next, as far as it is certain; none when nothing is."""
-        gap = self._gap
-        settled = gap.top if gap and await conn.fetchval(_OLDEST_TRANSACTION) >= gap.until else 0
-        rows = await conn.fetch(_READ, self._last, _PAGE)
-        last = self._last
-        for row in rows:
-            if row["number"] != last + 1 and row["number"] > settled:
-                break
-            last = row["number"]
-        known = [_event(row) for row in rows if row["number"] <= last]
-        if len(known) == len(rows):
-            self._gap = None
-        elif gap is None or settled:
-            self._gap = _Gap(top=rows[-1]["number"], until=await conn.fetchval(_NEXT_TRANSACTION))
-        self._last = last
-        return known
+
+@asynccontextmanager
+async def watch_swaps(
+    pool: Pool, wake: Wake, clock: Clock, *, after: int | None = None
+) -> AsyncIterator[AsyncIterator[OrderEvent]]:
+    """Yield the same, one by one and for ever."""
+    async with open_feed(pool, wake, clock, after=after) as feed, aclosing(_events(feed)) as events:
+        yield events
+
+
+async def _events(feed: Feed) -> AsyncGenerator[OrderEvent, None]:
+    while True:
+        for event in await feed.read(_POLL_SECONDS):
+            yield event
 
 
 async def _settled_end(pool: Pool, clock: Clock) -> int:

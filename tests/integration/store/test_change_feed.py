@@ -17,7 +17,7 @@ from bmn.pg.beside import running
 from bmn.pg.pool import Connection, Pool, connection, open_pool, transaction
 from bmn.pg.wake import Wake, run_wake
 from bmn.seams import SystemClock
-from bmn.store.feed import OrderCreated, OrderEvent, OrderUpdated, SecretRevealed, _Reader, name_of, watch_swaps
+from bmn.store.feed import Feed, OrderCreated, OrderEvent, OrderUpdated, SecretRevealed, name_of, open_feed, watch_swaps
 from bmn.store.journal import EventKind, NewEvent, save_events
 from bmn.store.orders import save_order
 from bmn.store.secrets import save_secret
@@ -128,16 +128,19 @@ async def test_a_secret_of_no_order_of_ours_is_not_told(store: Pool) -> None:
     assert isinstance(event, OrderCreated)
 
 
-async def numbers(reader: _Reader, pool: Pool) -> list[int]:
-    async with connection(pool) as conn:
-        return [event.number for event in await reader.read(conn)]
+def reading(pool: Pool, after: int) -> Feed:
+    return Feed(pool, asyncio.Event(), SystemClock(), after=after)
 
 
-async def numbers_in_time(reader: _Reader, pool: Pool) -> list[int]:
+async def numbers(reader: Feed) -> list[int]:
+    return [event.number for event in await reader.look()]
+
+
+async def numbers_in_time(reader: Feed) -> list[int]:
     """The same, once nobody else on the server has an older transaction open: its own housekeeping may."""
     async with asyncio.timeout(20):
         while True:
-            found = await numbers(reader, pool)
+            found = await numbers(reader)
             if found:
                 return found
 
@@ -146,43 +149,43 @@ async def test_a_change_committed_late_is_not_passed_over(store: Pool) -> None:
     """The number of the open transaction is smaller than those of the changes committed while it is open."""
     first = await put_swap(store, 1)
     others = [await put_swap(store, number, secret=Secret(bytes([number]) * 32)) for number in (2, 3)]
-    reader = _Reader(0)
+    reader = reading(store, 0)
     async with transaction(store) as late:
         await decide(late, first.hashlock, State.FILLING)
         for terms in others:
             await move(store, terms.hashlock, State.FILLING)
-        assert [await numbers(reader, store) for _ in range(3)] == [[1, 2, 3], [], []]
-    assert await numbers_in_time(reader, store) == [4, 5, 6]
+        assert [await numbers(reader) for _ in range(3)] == [[1, 2, 3], [], []]
+    assert await numbers_in_time(reader) == [4, 5, 6]
 
 
 async def test_a_change_before_an_open_one_is_told_at_once(store: Pool) -> None:
     first = await put_swap(store, 1)
     second = await put_swap(store, 2, secret=Secret(b"\x02" * 32))
-    reader = _Reader(2)
+    reader = reading(store, 2)
     await move(store, second.hashlock, State.FILLING)
     async with transaction(store) as late:
         await decide(late, first.hashlock, State.FILLING)
-        assert await numbers_in_time(reader, store) == [3]
+        assert await numbers_in_time(reader) == [3]
         await move(store, second.hashlock, State.ABORT)
-        assert await numbers(reader, store) == []
-    assert await numbers_in_time(reader, store) == [4, 5]
+        assert await numbers(reader) == []
+    assert await numbers_in_time(reader) == [4, 5]
 
 
 async def test_a_hole_is_passed_only_when_everybody_who_could_fill_it_has_ended(store: Pool) -> None:
     first = await put_swap(store, 1)
     second = await put_swap(store, 2, secret=Secret(b"\x02" * 32))
-    reader = _Reader(2)
+    reader = reading(store, 2)
     async with connection(store) as conn:
         await conn.execute("SELECT nextval('feed_numbers')")
     async with transaction(store) as one:
         await one.execute("SELECT pg_current_xact_id()")
         await move(store, second.hashlock, State.FILLING)
-        assert await numbers(reader, store) == []
+        assert await numbers(reader) == []
         async with transaction(store) as later:
             await decide(later, first.hashlock, State.FILLING)
-            assert await numbers(reader, store) == []
+            assert await numbers(reader) == []
             await one.execute("SELECT 1")
-    assert await numbers_in_time(reader, store) == [4, 5]
+    assert await numbers_in_time(reader) == [4, 5]
 
 
 async def test_a_change_that_was_taken_back_leaves_a_hole_that_is_passed(store: Pool) -> None:
@@ -302,3 +305,11 @@ async def test_a_created_order_that_is_rolled_back_is_never_told(store: Pool) ->
         again = await put_swap(store, 2, secret=Secret(b"\x02" * 32))
         events = await until(seen, 1)
     assert [event.hashlock for event in events] == [again.hashlock]
+
+
+async def test_a_reader_that_waited_long_enough_gets_nothing_and_goes_on(store: Pool) -> None:
+    async with open_feed(store, Wake(), SystemClock(), after=0) as feed:
+        assert (await feed.read(0), feed.last) == ([], 0)
+        await put_swap(store)
+        assert len(await feed.read(5)) == 1
+        assert feed.last == 1
