@@ -45,6 +45,9 @@ def main() -> int:
     if is_in_memory(given.folder):
         print(f"bench-state: {given.folder} is in memory, name a real disk: --folder DIR", file=sys.stderr)
         return 1
+    if given.out is not None and not given.out.absolute().parent.is_dir():
+        print(f"bench-state: no folder {given.out.absolute().parent} for OUT", file=sys.stderr)
+        return 1
     try:
         machine = describe(given.folder, peer_version())
         rows = measure_both(given.folder, quick=given.quick)
@@ -121,7 +124,10 @@ def section(machine: list[str], rows: list[Row], rest: list[Single]) -> list[str
 def _run(name: str, engine: Engine, task: Task, folder: Path, number: int) -> list[Figure]:
     what = " ".join(task.only) + (f", {task.backlog:,} waiting" if task.backlog else "")
     _progress(f"round {number}: {name}, {what}")
-    found = figures(engine(task, folder))
+    try:
+        found = figures(engine(task, folder))
+    except ValueError as error:
+        raise EngineFailed(f"{name} printed what is no result: {error}") from error
     # Asked for W4, both also do W3, which is measured already.
     wanted = [figure for figure in found if figure.name.startswith(task.only)]
     missing = [one for one in task.only if not any(figure.name.startswith(one) for figure in wanted)]
