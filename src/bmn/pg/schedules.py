@@ -16,6 +16,7 @@ waits or goes on is dropped under `skip`, runs after it under `once` (one waits 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -24,8 +25,9 @@ from typing import Final, NewType
 import asyncpg
 import msgspec
 
-from bmn.core.errors import BadInput, NotFound, PermanentError, Refused
+from bmn.core.errors import BadInput, NotFound, Refused
 from bmn.pg.cron import latest_ticks, parse_timing
+from bmn.pg.errors import Undeliverable
 from bmn.pg.pool import Connection
 from bmn.pg.queue import NewMessage, Priority, enqueue
 
@@ -109,12 +111,12 @@ def decode_run(payload: bytes) -> RunJob:
     """Read the message of a run.
 
     Raises:
-        PermanentError: `BAD_MESSAGE`, not a message of this version.
+        Undeliverable: `BAD_MESSAGE`, not a message of this version.
     """
     try:
         return msgspec.json.decode(payload, type=RunJob)
     except msgspec.MsgspecError as error:
-        raise PermanentError("BAD_MESSAGE", "the queue holds a run this version cannot read") from error
+        raise Undeliverable("BAD_MESSAGE", "the queue holds a run this version cannot read") from error
 
 
 _SAVE = """
@@ -131,7 +133,7 @@ WHERE EXCLUDED.declared OR NOT schedules.declared
 """
 
 
-async def declare_schedules(conn: Connection, schedules: list[Schedule]) -> None:
+async def declare_schedules(conn: Connection, schedules: Sequence[Schedule]) -> None:
     """Make `schedules` what the program wants: new and changed ones are saved, others it declared before are removed.
 
     What people registered at run time stays, and so do pauses.
