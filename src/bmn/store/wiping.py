@@ -8,7 +8,8 @@ RETENTION: Final = 86_400.0
 """Seconds that a swap must have been over."""
 
 # The state is only an index, so the facts are asked too: every escrow that stands was emptied, everything that was
-# said about the swap is in final blocks of chains that are being followed, and nothing of ours can still be sent.
+# said about the swap is in final blocks of chains that are being followed, no reorganisation took anything back while
+# it was over, and nothing of ours can still be sent.
 _WIPE = """
 WITH sealed AS (
     SELECT hashlock FROM secrets UNION SELECT hashlock FROM intents WHERE bears_secret AND calldata <> ''
@@ -23,8 +24,9 @@ WITH sealed AS (
               AND j.kind IN ('escrow_withdrawal', 'escrow_cancelled')))
       AND NOT EXISTS (
           SELECT 1 FROM journal j LEFT JOIN chain_heads h ON h.chain_id = j.chain_id AND h.halted IS NULL
-          WHERE j.hashlock = s.hashlock AND j.orphaned_at IS NULL
-          AND (h.chain_id IS NULL OR j.block_number > h.final_number))
+          WHERE j.hashlock = s.hashlock AND CASE WHEN j.orphaned_at IS NULL
+              THEN h.chain_id IS NULL OR j.block_number > h.final_number
+              ELSE j.orphaned_at >= clock_timestamp() - make_interval(secs => $1) END)
     ORDER BY s.hashlock LIMIT $2 FOR UPDATE OF s SKIP LOCKED
 ), secrets_gone AS (
     DELETE FROM secrets WHERE hashlock IN (SELECT hashlock FROM over)
