@@ -21,9 +21,9 @@ test: ## Run every test (SYSTEM=1 also those that need Debian packages)
 	@$(if $(SYSTEM),:,echo "Left out without SYSTEM=1:"; $(PYTEST) -m system --collect-only -qq --no-header | grep "::" || echo "  nothing")
 	$(PYTEST) -n 2 $(MARKS) $(ARGS)
 
-drill: ## Run the drills at full count
+drill: ## Run the drills at full count, write docs/reliability.md (goes on where it was stopped)
 	@tools/install dev contracts devnet
-	BMN_DRILL=full $(PYTEST) -m drill --timeout=0 $(ARGS)
+	@$(VENV)/python -m tools.drills $(ARGS)
 
 check: lint types ## Format, lint, types, layers, unit and property tests
 	$(PYTEST) -n 2 tests/unit tests/property tests/house $(ARGS)
