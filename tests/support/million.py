@@ -29,7 +29,7 @@ _FILL = (
     """,
     """
     INSERT INTO swaps (hashlock, src_chain, dst_chain, state, reason, version, wake_src, wake_dst, terminal)
-    SELECT sha256(int8send(n)), 31337, 31338, states.name, 'FILLED', 2,
+    SELECT sha256(int8send(n)), 31337, 31338, states.name, 'FILLED', 1,
            CASE WHEN NOT states.over THEN 1800000000 + n % 7919 END,
            CASE WHEN NOT states.over THEN 1800000000 + n % 7907 END, states.over
     FROM generate_series($1::bigint, $2::bigint) n
@@ -37,30 +37,23 @@ _FILL = (
     """,
     """
     INSERT INTO swap_events (hashlock, version, before, after, reason, actor)
-    SELECT sha256(int8send(n)), 1, NULL, 'ACCEPTED', 'ORDER_ACCEPTED', 'maker'
-    FROM generate_series($1::bigint, $2::bigint) n
-    """,
-    """
-    INSERT INTO swap_events (hashlock, version, before, after, reason, actor)
-    SELECT sha256(int8send(n)), 2, 'ACCEPTED', states.name, 'FILLED', 'resolver'
-    FROM generate_series($1::bigint, $2::bigint) n
-    JOIN unnest($3::text[]) WITH ORDINALITY states (name, at) ON states.at = n % 100 + 1
+    SELECT hashlock, 1, NULL, s.state, s.reason, 'resolver'
+    FROM orders o JOIN swaps s USING (hashlock) WHERE o.number BETWEEN $1 AND $2
     """,
 )
 
 
 async def fill(conn: Connection, count: int) -> None:
-    """Add `count` orders with their swaps and histories, and have the planner know of them."""
+    """Put `count` orders and swaps into an empty database, the last change of each, and have the planner know them."""
     names = [state.value for state in _STATES]
     over = [state.is_terminal for state in _STATES]
-    orders, swaps, begun, ended = _FILL
+    orders, swaps, events = _FILL
     for first in range(1, count + 1, _BATCH):
         last = min(first + _BATCH - 1, count)
         async with conn.transaction():
             await conn.execute(orders, first, last)
             await conn.execute(swaps, first, last, names, over)
-            await conn.execute(begun, first, last)
-            await conn.execute(ended, first, last, names)
+            await conn.execute(events, first, last)
     for table in ("orders", "swaps", "swap_events"):
         await conn.execute(f"VACUUM ANALYZE {table}")
 

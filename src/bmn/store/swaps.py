@@ -18,26 +18,21 @@ INSERT INTO swap_events (hashlock, version, before, after, reason, actor)
 SELECT hashlock, 1, NULL, 'ACCEPTED', 'ORDER_ACCEPTED', $4 FROM swap
 """
 
-_FIELDS = """
-s.hashlock, o.order_hash, s.number, s.src_chain, s.dst_chain, s.state, s.reason, s.version, s.reveal_until
-"""
+_FIELDS = "s.hashlock, s.order_hash, s.number, s.src_chain, s.dst_chain, s.state, s.reason, s.version, s.reveal_until"
 
-_LOAD = f"SELECT {_FIELDS} FROM swaps s JOIN orders o USING (hashlock) WHERE s.hashlock = $1"  # noqa: S608 - ours
+_LOAD = f"SELECT {_FIELDS} FROM swaps s WHERE s.hashlock = $1"  # noqa: S608 - ours
 
 # Each list reads its index from where the last page ended, no further than the page is long.
 _NEWEST = f"""
-SELECT {_FIELDS} FROM swaps s JOIN orders o USING (hashlock)
-WHERE o.number < $1 ORDER BY o.number DESC LIMIT $2
+SELECT {_FIELDS} FROM orders o JOIN swaps s USING (hashlock) WHERE o.number < $1 ORDER BY o.number DESC LIMIT $2
 """  # noqa: S608 - same
 
 _IN_STATE = f"""
-SELECT {_FIELDS} FROM swaps s JOIN orders o USING (hashlock)
-WHERE s.state = $1 AND s.number < $2 ORDER BY s.number DESC LIMIT $3
+SELECT {_FIELDS} FROM swaps s WHERE s.state = $1 AND s.number < $2 ORDER BY s.number DESC LIMIT $3
 """  # noqa: S608 - same
 
 _OPEN = f"""
-SELECT {_FIELDS} FROM swaps s JOIN orders o USING (hashlock)
-WHERE NOT s.terminal AND s.number < $1 ORDER BY s.number DESC LIMIT $2
+SELECT {_FIELDS} FROM swaps s WHERE NOT s.terminal AND s.number < $1 ORDER BY s.number DESC LIMIT $2
 """  # noqa: S608 - same
 
 _OF_MAKER = f"""
@@ -46,16 +41,14 @@ WHERE o.maker = $1 AND o.number < $2 ORDER BY o.number DESC LIMIT $3
 """  # noqa: S608 - same
 
 _DUE = f"""
-SELECT {_FIELDS}, s.due_at FROM (
-    (SELECT swaps.*, wake_src AS due_at FROM swaps
-     WHERE src_chain = $1 AND wake_src IS NOT NULL AND (wake_src, number) > ($2, $3)
-     ORDER BY wake_src, number LIMIT $4)
-    UNION ALL
-    (SELECT swaps.*, wake_dst AS due_at FROM swaps
-     WHERE dst_chain = $1 AND wake_dst IS NOT NULL AND (wake_dst, number) > ($2, $3)
-     ORDER BY wake_dst, number LIMIT $4)
-    ORDER BY due_at, number LIMIT $4
-) s JOIN orders o USING (hashlock) ORDER BY s.due_at, s.number
+(SELECT {_FIELDS}, s.wake_src AS due_at FROM swaps s
+ WHERE s.src_chain = $1 AND s.wake_src IS NOT NULL AND (s.wake_src, s.number) > ($2, $3)
+ ORDER BY s.wake_src, s.number LIMIT $4)
+UNION ALL
+(SELECT {_FIELDS}, s.wake_dst AS due_at FROM swaps s
+ WHERE s.dst_chain = $1 AND s.wake_dst IS NOT NULL AND (s.wake_dst, s.number) > ($2, $3)
+ ORDER BY s.wake_dst, s.number LIMIT $4)
+ORDER BY due_at, number LIMIT $4
 """  # noqa: S608 - same
 
 _IDLE = """

@@ -7,24 +7,24 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-# An order's number is where it stands among all; its swap has the same, so that each list needs one index.
-# By a trigger, since an older program that still runs does not know of it.
+# An order's number is where it stands among all. Its swap has number and hash, too, so that a list reads one index and
+# one table; by a trigger, since an older program that still runs does not know of them.
 LISTS = (
     "ALTER TABLE orders ADD COLUMN number bigint NOT NULL GENERATED ALWAYS AS IDENTITY",
     "CREATE UNIQUE INDEX orders_by_number ON orders (number)",
     "DROP INDEX orders_by_maker",
     "CREATE INDEX orders_by_maker ON orders (maker, number)",
-    "ALTER TABLE swaps ADD COLUMN number bigint",
-    "UPDATE swaps s SET number = o.number FROM orders o WHERE o.hashlock = s.hashlock",
-    "ALTER TABLE swaps ALTER COLUMN number SET NOT NULL",
+    "ALTER TABLE swaps ADD COLUMN number bigint, ADD COLUMN order_hash bytea",
+    "UPDATE swaps s SET number = o.number, order_hash = o.order_hash FROM orders o WHERE o.hashlock = s.hashlock",
+    "ALTER TABLE swaps ALTER COLUMN number SET NOT NULL, ALTER COLUMN order_hash SET NOT NULL",
     """
-    CREATE FUNCTION number_of_order() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION take_from_order() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        NEW.number := (SELECT number FROM orders WHERE hashlock = NEW.hashlock);
+        SELECT number, order_hash INTO NEW.number, NEW.order_hash FROM orders WHERE hashlock = NEW.hashlock;
         RETURN NEW;
     END $$
     """,
-    "CREATE TRIGGER number_of_order BEFORE INSERT ON swaps FOR EACH ROW EXECUTE FUNCTION number_of_order()",
+    "CREATE TRIGGER take_from_order BEFORE INSERT ON swaps FOR EACH ROW EXECUTE FUNCTION take_from_order()",
     "DROP INDEX swaps_by_state",
     "CREATE INDEX swaps_by_state ON swaps (state, number)",
     # Not by `updated_at`: a column that every look changes would make each of them write every index.
