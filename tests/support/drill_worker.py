@@ -3,14 +3,16 @@
 import asyncio
 import signal
 import sys
+from contextlib import AsyncExitStack
 from functools import partial
 
 import msgspec
 import structlog
-from tests.support import drill_orders, drill_transfers
+from tests.support import drill_entries, drill_orders, drill_transfers
 
 from bmn.observe.logs import configure_logs
 from bmn.pg.beside import running
+from bmn.pg.kv import open_kv
 from bmn.pg.pool import open_pool
 from bmn.pg.queue import Claimed
 from bmn.pg.wake import Wake, run_wake
@@ -25,7 +27,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
 
     dsn: str
     step: str
-    """`sql` or `transfer`: how a message is worked off."""
+    """`rows`, `entries` or `transfers`: how a message is worked off."""
     call: float = 0.05
     """Seconds that each step waits for the world outside, which is what a swap does most of the time."""
     concurrency: int = 8
@@ -43,10 +45,14 @@ async def main() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     wake, clock = Wake(), SystemClock()
-    async with open_pool(setup.dsn, size=6) as pool, running(run_wake(setup.dsn, wake, clock)):
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(open_pool(setup.dsn, size=8))
+        await stack.enter_async_context(running(run_wake(setup.dsn, wake, clock)))
+        kv = await stack.enter_async_context(open_kv(pool, wake))
         steps = {
-            "sql": partial(drill_orders.move, pool, call=setup.call),
-            "transfer": partial(drill_transfers.move, pool),
+            "rows": partial(drill_orders.move, pool, call=setup.call),
+            "entries": partial(drill_entries.move, kv, call=setup.call),
+            "transfers": partial(drill_transfers.move, pool),
         }
         worker = run_worker(
             pool,

@@ -34,7 +34,7 @@ clock = SystemClock()
 async def test_a_storm_of_deadlocks_and_serialization_failures_ends_with_each_transfer_made_once(
     engine_database: str, tmp_path: Path, drill: Drill
 ) -> None:
-    setup = msgspec.json.encode({"dsn": engine_database, "step": "transfer"}).decode()
+    setup = msgspec.json.encode({"dsn": engine_database, "step": "transfers"}).decode()
     async with open_pool(engine_database) as pool:
         async with connection(pool) as conn:
             await conn.execute(drill_transfers.TABLES)
@@ -59,7 +59,7 @@ async def test_forgotten_transactions_hold_others_up_no_longer_than_the_server_l
 ) -> None:
     """They lock what workers need and use their pool up; both are free again once the server has ended them."""
     orders = 40
-    setup = msgspec.json.encode({"dsn": engine_database, "step": "sql"}).decode()
+    setup = msgspec.json.encode({"dsn": engine_database, "step": "rows"}).decode()
     async with open_pool(engine_database) as pool, open_pool(engine_database, size=LEAKED) as leaky:
         async with connection(pool) as conn:
             await conn.execute(drill_orders.TABLES)

@@ -26,7 +26,7 @@ async def test_workers_lose_and_double_nothing_when_commits_are_cut(
             await conn.execute(TABLES)
         await put_orders(pool, ORDERS, spread=0, rng=drill.rng)
         cutter.to_come = CUTS
-        setup = msgspec.json.encode({"dsn": through, "step": "sql", "call": 0.0}).decode()
+        setup = msgspec.json.encode({"dsn": through, "step": "rows", "call": 0.0}).decode()
         async with open_fleet("drill_worker.py", [setup], tmp_path, WORKERS) as fleet:
             await until(lambda: is_worked_off(pool), "all orders are through", seconds=120)
             assert fleet.counted()["message_failed COMMIT_UNKNOWN"] > CUTS / 2

@@ -1,15 +1,18 @@
 """Workers die by kill -9, one each second, and nobody notices in the orders."""
 
 import asyncio
+import random
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import pytest
+from tests.support import drill_entries, drill_orders
 from tests.support.drill_case import FULL, Drill, until
 from tests.support.drill_fleet import open_fleet
-from tests.support.drill_orders import TABLES, check_orders, count_steps, is_worked_off, put_orders
+from tests.support.drill_orders import is_worked_off
 
-from bmn.pg.pool import Pool, connection, open_pool
+from bmn.pg.pool import Connection, Pool, connection, open_pool
 from bmn.pg.worker import LEASE_SECONDS
 
 ORDERS, SECONDS = (2000, 30) if FULL else (120, 4)
@@ -39,20 +42,41 @@ async def recovery(pool: Pool) -> float:
     return await until(recovered, f"messages {ids} of a killed worker go on", seconds=BOUND)
 
 
+class Form(Protocol):
+    """How orders are stored: a module, `drill_orders` or `drill_entries`."""
+
+    TABLES: str
+
+    async def put_orders(self, pool: Pool, count: int, *, spread: float, rng: random.Random) -> None: ...
+    async def count_steps(self, pool: Pool) -> int: ...
+    async def check_orders(self, conn: Connection, count: int) -> None: ...
+
+
 @pytest.mark.drill
 async def test_each_order_moves_exactly_once_while_workers_are_killed(
     engine_database: str, tmp_path: Path, drill: Drill
 ) -> None:
+    await play(drill_orders, "rows", engine_database, tmp_path, drill)
+
+
+@pytest.mark.drill
+async def test_each_order_in_the_key_value_table_moves_exactly_once_while_workers_are_killed(
+    engine_database: str, tmp_path: Path, drill: Drill
+) -> None:
+    await play(drill_entries, "entries", engine_database, tmp_path, drill)
+
+
+async def play(form: Form, step: str, dsn: str, tmp_path: Path, drill: Drill) -> None:
     recoveries: list[float] = []
-    setup = msgspec.json.encode({"dsn": engine_database, "step": "sql"}).decode()
-    async with open_pool(engine_database) as pool:
+    setup = msgspec.json.encode({"dsn": dsn, "step": step}).decode()
+    async with open_pool(dsn) as pool:
         async with connection(pool) as conn:
-            await conn.execute(TABLES)
-        await put_orders(pool, ORDERS, spread=SECONDS, rng=drill.rng)
+            await conn.execute(form.TABLES)
+        await form.put_orders(pool, ORDERS, spread=SECONDS, rng=drill.rng)
         async with open_fleet("drill_worker.py", [setup], tmp_path, WORKERS) as fleet:
 
             async def started() -> bool:
-                return await count_steps(pool) > 0
+                return await form.count_steps(pool) > 0
 
             async def kill_one() -> None:
                 fleet.kill(drill.rng.choice(fleet.running))
@@ -66,7 +90,7 @@ async def test_each_order_moves_exactly_once_while_workers_are_killed(
                     await asyncio.sleep(1)  # one fault each second
             await until(lambda: is_worked_off(pool), "all orders are through", seconds=60)
         async with connection(pool) as conn:
-            await check_orders(conn, ORDERS)
+            await form.check_orders(conn, ORDERS)
     drill.report(
         count=f"{WORKERS} workers, {ORDERS} orders of 4 steps, {SECONDS} kills",
         bound=f"no step lost or doubled; what a dead worker held goes on within {BOUND:.0f} s",

@@ -63,7 +63,7 @@ async def play(outage: Outage, tmp_path: Path, drill: Drill, *, times: int, seco
     async with open_own_server() as (server, dsn), open_pool(dsn) as pool:
         async with connection(pool) as conn:
             await conn.execute(TABLES)
-        setup = msgspec.json.encode({"dsn": dsn, "step": "sql"}).decode()
+        setup = msgspec.json.encode({"dsn": dsn, "step": "rows"}).decode()
         async with open_fleet("drill_worker.py", [setup], tmp_path, WORKERS) as fleet:
 
             async def more_than(steps: int) -> bool:

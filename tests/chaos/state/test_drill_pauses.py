@@ -75,7 +75,7 @@ async def test_a_paused_worker_doubles_nothing_once_others_have_its_messages(
     engine_database: str, tmp_path: Path, drill: Drill
 ) -> None:
     """Its steps take 0.3 s, so it surely holds messages."""
-    setup = msgspec.json.encode({"dsn": engine_database, "step": "sql", "call": 0.3, "concurrency": 4}).decode()
+    setup = msgspec.json.encode({"dsn": engine_database, "step": "rows", "call": 0.3, "concurrency": 4}).decode()
     async with open_pool(engine_database) as pool:
         async with connection(pool) as conn:
             await conn.execute(TABLES)
