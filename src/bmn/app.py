@@ -11,7 +11,9 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from bmn.api.components import check_components
+from bmn.api.operator import build_operator_app
 from bmn.api.ports import ApiDeps
+from bmn.api.queue_routes import build_queue_routes
 from bmn.api.server import build_app, run_api
 from bmn.config.build import (
     build_endpoints,
@@ -21,7 +23,7 @@ from bmn.config.build import (
     build_specs,
     quorum_of,
 )
-from bmn.config.keys import load_operators, operator_addresses
+from bmn.config.keys import load_operator_token, load_operators, operator_addresses
 from bmn.config.secrets_keys import load_secrets_keys, secrets_key_source
 from bmn.config.settings import ResolverSection, Settings
 from bmn.contracts.self_check import check_contracts
@@ -32,6 +34,9 @@ from bmn.core.units import ChainId, OrderHash
 from bmn.evm.client import RpcChain, open_chain
 from bmn.evm.types import Endpoint
 from bmn.indexer import IndexerDeps, run_indexer
+from bmn.messages import QUEUES
+from bmn.observe import api as observe_api
+from bmn.pg.depth import run_depth
 from bmn.pg.embedded import open_database
 from bmn.pg.migrate import ENGINE, check_version, upgrade
 from bmn.pg.pool import Pool, connection, open_pool
@@ -222,6 +227,7 @@ async def _join(base: Base, roles: Collection[Role]) -> dict[str, Work]:
     clock, wake = SystemClock(), Wake()
     holder = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
     works: dict[str, Work] = {"wake": partial(run_wake, base.direct, wake, clock)}
+    works["depth"] = partial(run_depth, base.pool, QUEUES, clock)
     if Role.INDEXER in roles:
         works["indexer"] = partial(run_indexer, _indexer_deps(base, wake, holder))
     if Role.RESOLVER in roles or Role.API in roles:
@@ -237,6 +243,12 @@ async def _join(base: Base, roles: Collection[Role]) -> dict[str, Work]:
         if Role.API in roles:
             api = base.settings.api
             works["api"] = partial(run_api, build_app(_api_deps(base, deps)), api.host, api.port)
+            token = load_operator_token(base.settings)
+            if token is None:
+                observe_api.operator_listener_off()
+            else:
+                operator = build_operator_app(token, build_queue_routes(base.pool, QUEUES, wake))
+                works["operator"] = partial(run_api, operator, api.operator_host, api.operator_port)
     return works
 
 

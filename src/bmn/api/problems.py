@@ -54,7 +54,9 @@ def answer_http_error(_request: Request[Any, Any, Any], error: HTTPException) ->
     if isinstance(error, ValidationException):
         return problem(400, "BAD_BODY", f"the request does not have the right shape: {_places(error)}")
     code, detail = _CODES.get(error.status_code, ("BAD_REQUEST", HTTPStatus(error.status_code).description))
-    return problem(error.status_code, code, detail or HTTPStatus(error.status_code).phrase)
+    answer = problem(error.status_code, code, detail or HTTPStatus(error.status_code).phrase)
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 def answer_unexpected(_request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
@@ -66,6 +68,7 @@ def answer_unexpected(_request: Request[Any, Any, Any], error: Exception) -> Res
 _STATUS: Final = ((BadInput, 400), (NotFound, 404), (Refused, 422), (TransientError, 503))
 _CODES: Final = {
     400: ("BAD_BODY", "the body is not the JSON this call takes"),
+    401: ("NO_TOKEN", "this call needs the operator's token: Authorization: Bearer TOKEN"),
     404: ("NO_SUCH_PATH", "there is nothing at this path"),
     405: ("METHOD_NOT_ALLOWED", "this path does not take this method"),
     413: ("BODY_TOO_LARGE", "the body is larger than this call takes"),

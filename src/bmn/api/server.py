@@ -35,7 +35,7 @@ def build_app(deps: ApiDeps) -> Litestar:
             HTTPException: answer_http_error,
             Exception: answer_unexpected,
         },
-        middleware=[_timed],
+        middleware=[timed],
         openapi_config=OpenAPIConfig(title="Bridge-Me-Not resolver", version=__version__, path="/schema"),
         request_max_body_size=MAX_BODY,
         logging_config=None,
@@ -96,7 +96,7 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _timed(app: ASGIApp) -> ASGIApp:
+def timed(app: ASGIApp) -> ASGIApp:
     """Time each request by the pattern of its route."""
 
     async def measure(scope: Scope, receive: Receive, send: Send) -> None:

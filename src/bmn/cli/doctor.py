@@ -35,12 +35,18 @@ def _hint(error: "BmnError") -> str:
     return f" — {error.hint}" if error.hint else ""
 
 
+def _operator_check(settings: "Settings") -> str:
+    if settings.api.operator_token_file is None:
+        return "operator's listener: off; set operator_token_file in [api] to open it"
+    return f"operator's listener: on {settings.api.operator_host}:{settings.api.operator_port}"
+
+
 async def _examine(settings: "Settings") -> "list[tuple[str, BmnError | None]]":
     import asyncio
 
     from bmn.app import check_chain, open_chains, open_sealer, open_store, resolver_section
     from bmn.config.build import build_specs
-    from bmn.config.keys import load_operators
+    from bmn.config.keys import load_operator_token, load_operators
     from bmn.core.errors import BmnError
     from bmn.pg.pool import connection
     from bmn.store.rotation import check_key
@@ -67,7 +73,11 @@ async def _examine(settings: "Settings") -> "list[tuple[str, BmnError | None]]":
         async with open_store(settings) as (_, pool), connection(pool) as conn:
             await check_key(conn, sealer)
 
+    async def operator() -> None:
+        load_operator_token(settings)
+
     await look("database", database)
+    await look(_operator_check(settings), operator)
     if settings.resolver is not None:
         await look("resolver keys", keys)
         await look("secrets key", seal)

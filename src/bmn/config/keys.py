@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
 from bmn.config.settings import MakerSection, ResolverSection, Settings
 from bmn.core.errors import ConfigError
@@ -9,6 +10,8 @@ from bmn.core.units import Address, ChainId
 from bmn.evm.devkeys import DEV_ADDRESSES, dev_signer
 from bmn.evm.keystore import load_key
 from bmn.evm.signer import LocalSigner
+
+_SHORTEST_TOKEN: Final = 16
 
 
 def keystore_folder(settings: Settings, named: Path | None = None) -> Path:
@@ -57,6 +60,25 @@ def load_maker(settings: Settings, maker: MakerSection, chain_ids: Collection[Ch
         return dev_signer(maker.dev_key, chain_ids)
     assert maker.account is not None
     return load_key(keystore_folder(settings, maker.keystore) / f"{maker.account.hex()}.json", password)
+
+
+def load_operator_token(settings: Settings) -> str | None:
+    """Return what opens the operator's listener; None: it is off.
+
+    Raises:
+        ConfigError: OPERATOR_TOKEN_BAD, too short; or the file cannot be used.
+    """
+    path = settings.api.operator_token_file
+    if path is None:
+        return None
+    token = read_secret_file(path, "api.operator_token_file").strip()
+    if len(token) < _SHORTEST_TOKEN:
+        raise ConfigError(
+            "OPERATOR_TOKEN_BAD",
+            f"{path} holds less than {_SHORTEST_TOKEN} characters",
+            hint=f"make one: openssl rand -hex 32 > {path}",
+        )
+    return token
 
 
 def read_secret_file(path: Path, setting: str) -> str:

@@ -15,7 +15,7 @@ from bmn.config.settings import ResolverSection, Settings
 from bmn.core.errors import ConfigError, NotFound
 
 FILE_NAME: Final = "bmn.toml"
-_PATH_KEYS: Final = {"home", "keystore", "password_file", "secrets_key_file"}
+_PATH_KEYS: Final = {"home", "keystore", "operator_token_file", "password_file", "secrets_key_file"}
 _SECRETS_FOLDER: Final = "BMN_SECRETS_DIR"
 
 

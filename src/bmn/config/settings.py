@@ -139,6 +139,10 @@ class ApiSection(Section):
 
     host: str = "127.0.0.1"
     port: Port = 8080
+    operator_host: str = "127.0.0.1"
+    operator_port: Port = 8081
+    operator_token_file: FilePath | None = None
+    """Opens the operator's listener for who knows its content; without it, that listener is off."""
 
 
 class MakerSection(Section):

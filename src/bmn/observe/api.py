@@ -25,6 +25,16 @@ def request_failed(kind: str) -> None:
     _log.error("request_failed", kind=kind)
 
 
+def operator_acted(action: str, count: int) -> None:
+    """The operator changed `count` things."""
+    _log.warning("operator_acted", action=action, count=count)
+
+
+def operator_listener_off() -> None:
+    """There is no token, so the operator's listener is not opened."""
+    _log.info("operator_listener_off", hint="set operator_token_file in [api] of bmn.toml")
+
+
 def listening(host: str, port: int) -> None:
     """The listener is open."""
     _log.info("api_listening", host=host, port=port)
