@@ -9,7 +9,7 @@ from typing import Final, NewType, TypeAlias
 import asyncpg
 
 from bmn.pg.pool import Connection
-from bmn.pg.schedules import RunJob
+from bmn.pg.schedules import Registered, RunJob, load_schedule, load_schedules
 
 KEPT_DAYS: Final = 7
 KEPT_RUNS: Final = 20
@@ -88,6 +88,32 @@ async def load_runs(conn: Connection, schedule: str, limit: int = 20) -> list[Ru
     """Return the last runs of a schedule, the newest first."""
     rows = await conn.fetch(f"{_LOAD} WHERE schedule = $1 ORDER BY id DESC LIMIT $2", schedule, limit)
     return [_run(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A schedule and its last run."""
+
+    registered: Registered
+    last: Run | None
+    """None before the first."""
+
+
+async def list_statuses(conn: Connection) -> list[Status]:
+    """Return every schedule with its last run, by name."""
+    found = await load_schedules(conn)
+    last = await load_last_runs(conn, [one.schedule.name for one in found])
+    return [Status(registered=one, last=last.get(one.schedule.name)) for one in found]
+
+
+async def load_status(conn: Connection, name: str) -> Status:
+    """Return one schedule with its last run.
+
+    Raises:
+        NotFound: `NO_SUCH_JOB`.
+    """
+    registered = await load_schedule(conn, name)
+    return Status(registered=registered, last=(await load_last_runs(conn, [name])).get(name))
 
 
 _LAST = f"""
