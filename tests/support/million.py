@@ -28,12 +28,14 @@ _FILL = (
     FROM generate_series($1::bigint, $2::bigint) n
     """,
     """
-    INSERT INTO swaps (hashlock, src_chain, dst_chain, state, reason, version, wake_src, wake_dst, terminal)
-    SELECT sha256(int8send(n)), 31337, 31338, states.name, 'FILLED', 1,
-           CASE WHEN NOT states.over THEN 1800000000 + n % 7919 END,
-           CASE WHEN NOT states.over THEN 1800000000 + n % 7907 END, states.over
-    FROM generate_series($1::bigint, $2::bigint) n
-    JOIN unnest($3::text[], $4::bool[]) WITH ORDINALITY states (name, over, at) ON states.at = n % 100 + 1
+    INSERT INTO swaps (hashlock, order_hash, number, src_chain, dst_chain, state, reason, version,
+                       wake_src, wake_dst, terminal)
+    SELECT hashlock, order_hash, number, 31337, 31338, states.name, 'FILLED', 1,
+           CASE WHEN NOT states.over THEN 1800000000 + number % 7919 END,
+           CASE WHEN NOT states.over THEN 1800000000 + number % 7907 END, states.over
+    FROM orders JOIN unnest($3::text[], $4::bool[]) WITH ORDINALITY states (name, over, at)
+        ON states.at = number % 100 + 1
+    WHERE number BETWEEN $1 AND $2
     """,
     """
     INSERT INTO swap_events (hashlock, version, before, after, reason, actor)

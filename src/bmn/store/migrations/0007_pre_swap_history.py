@@ -24,7 +24,10 @@ LISTS = (
         RETURN NEW;
     END $$
     """,
-    "CREATE TRIGGER take_from_order BEFORE INSERT ON swaps FOR EACH ROW EXECUTE FUNCTION take_from_order()",
+    """
+    CREATE TRIGGER take_from_order BEFORE INSERT ON swaps
+        FOR EACH ROW WHEN (NEW.number IS NULL) EXECUTE FUNCTION take_from_order()
+    """,
     "DROP INDEX swaps_by_state",
     "CREATE INDEX swaps_by_state ON swaps (state, number)",
     # Not by `updated_at`: a column that every look changes would make each of them write every index.
