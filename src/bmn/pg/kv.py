@@ -27,7 +27,7 @@ LONGEST_KEY = 1024
 LARGEST_VALUE = 1 << 20
 """In bytes: a commit is held in memory several times over."""
 
-_WRITING_LANES = 2  # one waits for the disk while the other computes
+_WRITING_LANES = 1  # one waits for the disk while the other computes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

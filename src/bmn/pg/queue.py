@@ -128,32 +128,8 @@ async def enqueue(conn: Connection, message: NewMessage) -> None:
 
 
 _CLAIM = """
-WITH picked AS MATERIALIZED (
-    SELECT candidate.id
-    -- Lanes come most urgent first and the nested loop keeps their order. An ORDER BY here would lock the rows of all.
-    FROM unnest($1::text[], $2::smallint[]) AS lane (queue, priority)
-    CROSS JOIN LATERAL (
-        SELECT m.id FROM messages m
-        WHERE m.queue = lane.queue AND m.priority = lane.priority AND m.lease_token IS NULL
-          AND m.run_at <= statement_timestamp()  -- clock_timestamp() is volatile: it would not use the index
-          AND (m.key IS NULL OR (
-              NOT EXISTS (SELECT FROM messages busy WHERE busy.key = m.key AND busy.lease_token IS NOT NULL)
-              AND NOT EXISTS (
-                  SELECT FROM messages first
-                  WHERE first.key = m.key AND first.lease_token IS NULL AND first.queue = ANY ($1)
-                    AND first.run_at <= statement_timestamp()
-                    AND (-first.priority, first.run_at, first.id) < (-m.priority, m.run_at, m.id))))
-        ORDER BY m.run_at, m.id
-        LIMIT $3
-        FOR UPDATE SKIP LOCKED
-    ) AS candidate
-    LIMIT $3
-)
-UPDATE messages
-SET lease_token = nextval('fence'), lease_until = clock_timestamp() + make_interval(secs => $4), attempts = attempts + 1
-FROM picked
-WHERE messages.id = picked.id
-RETURNING messages.id, queue, kind, priority, key, payload, dedup, attempts, max_attempts, lease_token AS token, trace
+SELECT id, queue, kind, priority, key, payload, dedup, attempts, max_attempts, lease_token AS token, trace
+FROM claim_messages($1, $2, $3, $4)
 """
 
 

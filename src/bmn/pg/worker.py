@@ -30,6 +30,7 @@ GRACE_SECONDS = 5.0
 """How long a stopping worker lets the handlers under way go on."""
 
 _POLL_SECONDS = 0.5
+_DUE_SECONDS = 0.05  # asking when delayed messages are due costs as much as a claim: not after every one
 _REPORT_EVERY = 10  # attempts of a message that is never given up
 _LONGEST_TEXT = 2000  # characters of an error that are kept
 _ORDINARY = RetryPolicy(first=0.2, longest=30.0)
@@ -138,6 +139,7 @@ class _Worker:
         self._longest = longest
         self._jobs: dict[int, _Job] = {}
         self._stopping = False
+        self._ask_due_at = 0.0
 
     def stop(self) -> None:
         """Claim nothing more."""
@@ -166,10 +168,18 @@ class _Worker:
                     task = group.create_task(self._work(claimed), name=f"{claimed.queue} {claimed.id}")
                     self._jobs[claimed.id] = _Job(claimed, task, asked_at + self._lease * 2 / 3)
                 if len(claims) < free:
-                    pause = min(pause, await next_due(self._pool, self._queues) or pause)
+                    pause = await self._seconds_idle()
             except TransientError as error:
                 observe.worker_waits(error.code)
             await wait_for(self._woken, pause)
+
+    async def _seconds_idle(self) -> float:
+        """Return how long to wait: until a delayed message is due, or until it is time to ask when that is."""
+        now = self._clock.monotonic()
+        if now < self._ask_due_at:
+            return self._ask_due_at - now
+        self._ask_due_at = now + _DUE_SECONDS
+        return min(_POLL_SECONDS, await next_due(self._pool, self._queues) or _POLL_SECONDS)
 
     async def keep_leases(self) -> None:
         """Renew at thirds; stop the handlers of messages that are not ours any more, or may not be."""
