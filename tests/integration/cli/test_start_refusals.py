@@ -9,6 +9,10 @@ import pytest
 from bmn.app import LOCATIONS
 from bmn.devnet.world import Devnet
 from bmn.pg.migrate import upgrade
+from bmn.pg.pool import open_pool
+from bmn.seams import SystemRng
+from bmn.store.rotation import adopt_key
+from bmn.store.sealing import Sealer
 
 
 async def refusal(
@@ -58,6 +62,21 @@ async def test_a_newer_database_is_refused(world: Devnet, tmp_path: Path, databa
         assert code == 4
         assert said.startswith("DATABASE_NEWER")
         assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["run"], ["doctor"]])
+async def test_a_database_sealed_under_another_key_is_refused(
+    world: Devnet, tmp_path: Path, database: str, words: list[str]
+) -> None:
+    await upgrade(database, LOCATIONS)
+    async with open_pool(database) as pool:
+        await adopt_key(pool, Sealer(b"\x22" * 32, SystemRng()), "another")
+    code, said = await refusal(world, tmp_path, database, [*words, "--json"])
+    assert code == 4
+    if words == ["run"]:
+        assert said.startswith("SECRETS_KEY_WRONG")
+        assert said.count("\n") == 1
+    assert "11" * 32 not in said
 
 
 @pytest.mark.parametrize("words", [["swap", "show", "0x" + "11" * 32], ["queue", "dead", "retry", "7"]])
