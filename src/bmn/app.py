@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from bmn.api.components import check_components
+from bmn.api.job_routes import build_job_routes
 from bmn.api.operator import build_operator_app
 from bmn.api.ports import ApiDeps
 from bmn.api.queue_routes import build_queue_routes
@@ -20,7 +21,9 @@ from bmn.config.build import (
     build_fee_policies,
     build_needs,
     build_pairs,
+    build_purses,
     build_specs,
+    plan_jobs,
     quorum_of,
 )
 from bmn.config.keys import load_operator_token, load_operators, operator_addresses
@@ -34,10 +37,13 @@ from bmn.core.units import ChainId, OrderHash
 from bmn.evm.client import RpcChain, open_chain
 from bmn.evm.types import Endpoint
 from bmn.indexer import IndexerDeps, run_indexer
+from bmn.jobs.deps import JobDeps
+from bmn.jobs.service import run_jobs
 from bmn.messages import QUEUES
 from bmn.observe import api as observe_api
 from bmn.pg.depth import run_depth
 from bmn.pg.embedded import open_database
+from bmn.pg.kv import open_kv
 from bmn.pg.migrate import ENGINE, check_version, upgrade
 from bmn.pg.pool import Pool, connection, open_pool
 from bmn.pg.pooler import check_same_database
@@ -49,6 +55,7 @@ from bmn.resolver.service import run_resolver
 from bmn.resolver.view import SwapView, list_views, load_view
 from bmn.seams import SystemClock, SystemRng, SystemSpawner
 from bmn.store import MIGRATIONS
+from bmn.store.feed import open_feed
 from bmn.store.rotation import adopt_key, run_key_holder
 from bmn.store.sealing import Sealer
 from bmn.txmgr.bell import Bell
@@ -56,6 +63,8 @@ from bmn.txmgr.lanes import LaneDeps, run_lanes
 
 LOCATIONS: Final = (ENGINE, MIGRATIONS)
 """Where the revisions of the database are."""
+_CONNECTIONS: Final = 16
+"""Of one process: eight swaps at once, three jobs, three lanes of keys and values, and the loops."""
 
 
 class Role(StrEnum):
@@ -64,6 +73,7 @@ class Role(StrEnum):
     INDEXER = "indexer"
     RESOLVER = "resolver"
     API = "api"
+    CRON = "cron"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +117,7 @@ async def open_store(settings: Settings, *, migrate: bool = False) -> AsyncItera
             await upgrade(direct, LOCATIONS)
         else:
             await check_version(direct, LOCATIONS)
-        async with open_pool(dsn) as pool:
+        async with open_pool(dsn, size=_CONNECTIONS) as pool:
             yield direct, pool
 
 
@@ -247,8 +257,11 @@ async def _join(base: Base, roles: Collection[Role]) -> dict[str, Work]:
             if token is None:
                 observe_api.operator_listener_off()
             else:
-                operator = build_operator_app(token, build_queue_routes(base.pool, QUEUES, wake))
+                routes = [*build_queue_routes(base.pool, QUEUES, wake), *build_job_routes(base.pool)]
+                operator = build_operator_app(token, routes)
                 works["operator"] = partial(run_api, operator, api.operator_host, api.operator_port)
+    if Role.CRON in roles:
+        works["cron"] = partial(_run_cron, base, wake, holder)
     return works
 
 
@@ -297,10 +310,29 @@ def _api_deps(base: Base, deps: ResolverDeps) -> ApiDeps:
         take_secret=lambda order_hash, secret: take_secret(order_hash, secret, deps),
         load_view=load_one,
         list_views=load_many,
+        open_feed=lambda after: open_feed(base.pool, deps.wake, deps.clock, after=after),
         check_components=lambda: check_components(base.pool, base.specs.values(), deps.clock),
         specs=base.specs,
         pairs=tuple(deps.pairs),
     )
+
+
+async def _run_cron(base: Base, wake: Wake, holder: str) -> None:
+    settings, clock = base.settings, SystemClock()
+    operators = () if settings.resolver is None else operator_addresses(settings.resolver)
+    async with open_kv(base.pool, wake) as kv:
+        deps = JobDeps(
+            pool=base.pool,
+            kv=kv,
+            wake=wake,
+            clock=clock,
+            instance=holder,
+            specs=base.specs,
+            chains=base.chains,
+            purses=build_purses(settings, operators),
+            check_components=lambda: check_components(base.pool, base.specs.values(), clock),
+        )
+        await run_jobs(deps, plan_jobs(settings), SystemRng())
 
 
 async def _ring(wake: Wake, bell: Bell) -> None:

@@ -23,6 +23,7 @@ for _name, _help in (
     ("contracts", "Our contracts on the chains."),
     ("devnet", "Local chains to try things on."),
     ("indexer", "The journal of the chains."),
+    ("jobs", "Scheduled jobs."),
     ("keys", "Encrypted key files."),
     ("order", "Orders of a maker."),
     ("queue", "Messages between the parts."),
@@ -35,7 +36,7 @@ for _name, _help, _example in (
     ("demo", "Play three swaps on two local chains and check every balance.", "bmn demo --json"),
     ("doctor", "Check settings, database, chains, contracts and keys.", "bmn doctor --config bmn.toml"),
     ("migrate", "Bring the database to the shape this program needs.", "bmn migrate"),
-    ("run", "Run indexer, resolver and API.", "bmn run --roles indexer resolver"),
+    ("run", "Run indexer, resolver, API and scheduled jobs.", "bmn run --roles indexer resolver"),
     ("status", "Show chains, swaps and queues at a glance.", "bmn status --json"),
 ):
     app.command(f"bmn.cli.{_name}:{_name}", name=_name, help=_help, help_epilogue=f"Example: {_example}")

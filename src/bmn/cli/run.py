@@ -6,13 +6,14 @@ from cyclopts import Parameter
 
 from bmn.cli.running import COMMON, Common, read_settings, run_command
 
-RoleName = Literal["indexer", "resolver", "api"]
+RoleName = Literal["indexer", "resolver", "api", "cron"]
 
 
 def run(
     *,
     roles: Annotated[
-        tuple[RoleName, ...] | None, Parameter(help="What this process does; all of it by default.", negative="")
+        tuple[RoleName, ...] | None,
+        Parameter(help="What this process does; all of it by default.", negative="", consume_multiple=True),
     ] = None,
     common: Common = COMMON,
 ) -> None:

@@ -1,6 +1,7 @@
 """Settings to core types."""
 
 import math
+from collections.abc import Sequence
 from decimal import Decimal
 
 from bmn.config.settings import ChainSection, ContractsSection, Settings, TokenSection
@@ -12,7 +13,12 @@ from bmn.core.escrow_address import create_address
 from bmn.core.margins import ChainTiming, Margins
 from bmn.core.units import NATIVE, Address, BlockNumber, Bps, ChainId, Seconds, TokenAmount, Wei
 from bmn.evm.types import Endpoint
+from bmn.jobs.deps import Purse
+from bmn.jobs.table import build_schedules
+from bmn.pg.schedules import Schedule
 from bmn.txmgr.fees import FeePolicy
+
+_GAS_IN_STOCK = 2_000_000  # about ten transactions of ours
 
 
 def build_specs(settings: Settings) -> dict[ChainId, ChainSpec]:
@@ -94,6 +100,51 @@ def build_fee_policies(settings: Settings) -> dict[ChainId, FeePolicy]:
     return {
         ChainId(chain.id): FeePolicy(max_fee_per_gas=Wei(chain.max_fee_per_gas)) for chain in settings.chains.values()
     }
+
+
+def plan_jobs(settings: Settings) -> list[Schedule]:
+    """Return when each job runs.
+
+    Raises:
+        ConfigError: CONFIG_INVALID, times are given for a job that does not exist.
+    """
+    return build_schedules({job: (section.spec, section.zone) for job, section in settings.schedules.items()})
+
+
+def build_purses(settings: Settings, operators: Sequence[Address]) -> list[Purse]:
+    """Return what we hold on each chain, and the least that is enough.
+
+    An operator pays for a few transactions at the highest price we ever pay; our contract has the deposit of an escrow,
+    and where we pay makers, the largest amount of an order in each token.
+    """
+    deposit, purses = TokenAmount(settings.limits.max_safety_deposit), []
+    for name, chain in settings.chains.items():
+        gas = TokenAmount(_GAS_IN_STOCK * chain.max_fee_per_gas)
+        ours = chain.contracts.resolver
+        for number, operator in enumerate(operators, start=1):
+            purses.append(_native_purse(chain, operator, f"operator-{number}", gas))
+        purses.append(_native_purse(chain, ours, "resolver", deposit))
+        pays = any(pair.dst == name for pair in settings.pairs)
+        for symbol, token in settings.tokens.items():
+            if name in token.addresses:
+                purses.append(
+                    Purse(
+                        chain=ChainId(chain.id),
+                        holder=ours,
+                        role="resolver",
+                        asset=symbol,
+                        token=token.addresses[name],
+                        decimals=token.decimals,
+                        floor=max_amount(token) if pays else TokenAmount(0),
+                    )
+                )
+    return purses
+
+
+def _native_purse(chain: ChainSection, holder: Address, role: str, floor: TokenAmount) -> Purse:
+    return Purse(
+        chain=ChainId(chain.id), holder=holder, role=role, asset="native", token=NATIVE, decimals=18, floor=floor
+    )
 
 
 def build_needs(settings: Settings, chain: str, operators: tuple[Address, ...]) -> Needs:

@@ -38,11 +38,17 @@ def _endpoint(value: object) -> object:
     return {"url": value} if isinstance(value, str) else value
 
 
+def _schedule(value: object) -> object:
+    return {"spec": value} if isinstance(value, str) else value
+
+
 AddressField = Annotated[Address, PlainValidator(_address), PlainSerializer(str, return_type=str)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 SocketUrl = Annotated[str, AfterValidator(_socket_url)]
 PlainOrTable = BeforeValidator(_endpoint)
 """An endpoint may be written as its URL alone."""
+PlainOrZoned = BeforeValidator(_schedule)
+"""A schedule may be written as its text alone."""
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]

@@ -130,8 +130,19 @@ def _cross_problems(settings: Settings) -> Iterator[str]:
         yield from _secrets_key_problems(settings, resolver)
     if resolver and resolver.signers and resolver.password_file is None:
         yield "resolver.password_file: missing; name the file with the password of the keystore"
+    if settings.schedules:
+        yield from _schedule_problems(settings)
     if maker and (maker.dev_key is None) == (maker.account is None):
         yield "maker.account: name either an account of your keystore or a dev_key"
+
+
+def _schedule_problems(settings: Settings) -> Iterator[str]:
+    from bmn.config.build import plan_jobs  # most of the program
+
+    try:
+        plan_jobs(settings)
+    except ConfigError as error:
+        yield f"{error.detail}; {error.hint}"
 
 
 def _secrets_key_problems(settings: Settings, resolver: ResolverSection) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """The shape of bmn.toml. Every key is here; any other is refused."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bmn.config.fields import (
@@ -12,11 +12,14 @@ from bmn.config.fields import (
     DecimalText,
     FilePath,
     PlainOrTable,
+    PlainOrZoned,
     Port,
     Positive,
     SocketUrl,
     WebUrl,
 )
+from bmn.core.errors import BadInput
+from bmn.pg.cron import parse_timing
 
 
 class Section(BaseModel):
@@ -159,6 +162,22 @@ class MakerSection(Section):
     """Opens `account`; without it, the terminal is asked."""
 
 
+class ScheduleSection(Section):
+    """`[schedules.JOB]`: when a job runs, instead of its usual times; or as its text alone."""
+
+    spec: str
+    """Five or six cron fields, `every 30s`, or `at 2026-12-01T09:00`."""
+    zone: str = "UTC"
+
+    @model_validator(mode="after")
+    def _is_readable(self) -> Self:
+        try:
+            parse_timing(self.spec, self.zone)
+        except BadInput as error:
+            raise ValueError(f"{error.detail}; {error.hint}") from error
+        return self
+
+
 class Settings(BaseSettings):
     """All of it. An environment variable `BMN_A__B` beats `.env`, which beats key `b` of `[a]` in the file."""
 
@@ -187,6 +206,8 @@ class Settings(BaseSettings):
     limits: LimitsSection = LimitsSection()
     margins: MarginsSection = MarginsSection()
     api: ApiSection = ApiSection()
+    schedules: dict[str, Annotated[ScheduleSection, PlainOrZoned]] = {}
+    """By job."""
     maker: MakerSection | None = None
 
     @classmethod

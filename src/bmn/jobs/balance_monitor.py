@@ -1,7 +1,7 @@
 """Reads what our accounts and contracts hold, and tells when one of them is running out."""
 
 from bmn.bindings.token_calls import build_balance_of, decode_amount
-from bmn.core.errors import ChainError
+from bmn.core.errors import BadInput, ChainError
 from bmn.core.units import NATIVE, TokenAmount
 from bmn.evm.failures import CallReverted
 from bmn.evm.types import BlockTag
@@ -41,5 +41,5 @@ async def _fetch_balance(purse: Purse, deps: JobDeps) -> TokenAmount:
         return TokenAmount(await reader.balance(purse.holder, BlockTag.HEAD))
     try:
         return decode_amount(await reader.call(purse.token, build_balance_of(purse.holder), BlockTag.HEAD))
-    except CallReverted as error:
+    except (CallReverted, BadInput) as error:
         raise ChainError("TOKEN_SILENT", f"{purse.asset} does not tell its balances") from error
