@@ -1,6 +1,7 @@
 """A resolver with a memory and no chain, for tests of HTTP: real answers, small rules."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 
 from tests.support.swap_values import A_SECRET, BORN, ESCROW_ORDER, FACTORY, TAKER, an_address
 
@@ -8,6 +9,7 @@ from bmn.api.ports import ApiDeps, Component
 from bmn.core.chain import ChainSpec, Contracts
 from bmn.core.compact_signature import CompactSignature
 from bmn.core.eip712 import order_hash
+from bmn.core.errors import TransientError
 from bmn.core.escrow_order import build_escrow_order
 from bmn.core.signed_order import SignedOrder, parse_swap_terms
 from bmn.core.swap import State
@@ -15,6 +17,7 @@ from bmn.core.units import BlockNumber, ChainId, Gas, Hash32, OrderHash, Seconds
 from bmn.resolver.intake import Accepted, Rejected
 from bmn.resolver.secret_intake import NotTaken, Taken
 from bmn.resolver.view import EscrowView, SwapView, TransactionStep
+from bmn.store.feed import Feed
 
 SRC, DST = ChainId(31337), ChainId(31338)
 CONTRACTS = Contracts(
@@ -72,6 +75,7 @@ class SmallResolver:
             take_secret=self.take,
             load_view=self.load,
             list_views=self.list,
+            open_feed=self.feed,
             check_components=self.check,
             specs=SPECS,
             pairs=((SRC, DST),),
@@ -103,6 +107,9 @@ class SmallResolver:
 
     async def list(self, state: State | None, limit: int) -> Sequence[SwapView]:
         return [view for view in self.views.values() if state in {None, view.state}][:limit]
+
+    def feed(self, after: int | None) -> AbstractAsyncContextManager[Feed]:
+        raise TransientError("DATABASE_UNAVAILABLE", "there is none here")
 
     async def check(self) -> Mapping[str, Component]:
         return self.components

@@ -24,6 +24,7 @@ from bmn.api.bodies import (
     parse_secret_body,
     show_swap,
 )
+from bmn.api.event_routes import build_event_routes
 from bmn.api.ports import ApiDeps
 from bmn.api.problems import problem
 from bmn.core.chain import ChainSpec
@@ -36,7 +37,7 @@ from bmn.resolver.secret_intake import NotTaken
 
 def build_routes(deps: ApiDeps) -> Sequence[HTTPRouteHandler]:
     """Return every route over `deps`."""
-    return [*_order_routes(deps), *_service_routes(deps)]
+    return [*_order_routes(deps), *build_event_routes(deps.open_feed), *_service_routes(deps)]
 
 
 def _order_routes(deps: ApiDeps) -> Sequence[HTTPRouteHandler]:

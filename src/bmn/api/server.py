@@ -66,6 +66,7 @@ async def run_api(app: Litestar, host: str, port: int) -> None:
             await asyncio.shield(serving)
         except asyncio.CancelledError:
             server.should_exit = True
+            app.state.stopping = True  # for streams, which end by nothing else
             await serving
             raise
 
