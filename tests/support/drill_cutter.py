@@ -8,8 +8,12 @@ from contextlib import asynccontextmanager, suppress
 from enum import Enum
 from urllib.parse import parse_qs, urlsplit
 
-_ASKED = b"COMMIT;\0"
-_ANSWERED = b"COMMIT\0"
+TRANSACTIONS = (b"COMMIT;\0", b"COMMIT\0")
+"""A COMMIT asked for, and answered."""
+
+STATEMENTS = (b"E\0\0\0\x09\0\0\0\0\0", b"SELECT 1\0")
+"""A statement that is its own transaction asked for, and a SELECT, which `kv_commit` is, answered with its one row."""
+
 _CHUNK = 1 << 16
 
 
@@ -27,20 +31,21 @@ class Cut(Enum):
 class Cutter:
     """How many cuts are to come, and which came."""
 
-    def __init__(self, rng: random.Random, share: float) -> None:
-        """`share`: of the COMMITs, while there are cuts to come."""
+    def __init__(self, rng: random.Random, share: float, signs: tuple[bytes, bytes]) -> None:
+        """`share`: of what shows the `signs`, while there are cuts to come."""
         self._rng = rng
+        self._asked, self._answered = signs
         self._share = share
         self.to_come = 0
         self.came: Counter[Cut] = Counter()
 
     def asked(self, data: bytes) -> Cut | None:
         """Whether and how to cut at what a client sent."""
-        return self._now(Cut.BEFORE, Cut.DURING) if _ASKED in data else None
+        return self._now(Cut.BEFORE, Cut.DURING) if self._asked in data else None
 
     def answered(self, data: bytes) -> Cut | None:
         """Whether and how to cut at what the server answered."""
-        return self._now(Cut.AFTER) if _ANSWERED in data else None
+        return self._now(Cut.AFTER) if self._answered in data else None
 
     def _now(self, *kinds: Cut) -> Cut | None:
         if self.to_come == 0 or self._rng.random() > self._share:
@@ -52,9 +57,11 @@ class Cutter:
 
 
 @asynccontextmanager
-async def open_cutter(dsn: str, rng: random.Random, *, share: float = 0.2) -> AsyncIterator[tuple[Cutter, str]]:
+async def open_cutter(
+    dsn: str, rng: random.Random, *, share: float = 0.2, signs: tuple[bytes, bytes] = TRANSACTIONS
+) -> AsyncIterator[tuple[Cutter, str]]:
     """Yield the proxy and the address of the same database through it."""
-    cutter = Cutter(rng, share)
+    cutter = Cutter(rng, share, signs)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await _connect(dsn)

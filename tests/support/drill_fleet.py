@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.drill_case import until
+
 ROOT = Path(__file__).parents[2]
 _STOP_SECONDS = 30.0
 
@@ -22,13 +24,14 @@ class Fleet:
         self._program = program
         self._arguments = arguments
         self._folder = folder
-        self._started = 0
+        self._logs: dict[subprocess.Popen[bytes], Path] = {}
         self.running: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start one more; returns before it works."""
-        number, self._started = self._started, self._started + 1
-        with (self._folder / f"{self._program.stem}-{number}.log").open("wb") as log:
+        number = len(self._logs)
+        path = self._folder / f"{self._program.stem}-{number}.log"
+        with path.open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, str(self._program), *self._arguments, str(number)],
                 cwd=ROOT,
@@ -36,8 +39,13 @@ class Fleet:
                 stdout=log,
                 stderr=log,
             )
+        self._logs[process] = path
         self.running.append(process)
         return process
+
+    async def are_up(self) -> bool:
+        """Whether every process that was not killed came up."""
+        return all(b'"working"' in self._logs[process].read_bytes() for process in self.running)
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """Kill by SIGKILL."""
@@ -47,6 +55,7 @@ class Fleet:
 
     async def stop(self) -> None:
         """Ask all to end; each must still run, and end well."""
+        await until(self.are_up, "all processes are up", seconds=60)
         assert [process.poll() for process in self.running] == [None] * len(self.running), self.tail()
         for process in self.running:
             process.send_signal(signal.SIGTERM)
@@ -56,7 +65,7 @@ class Fleet:
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Return what was logged so far; anything else that was printed is a failure."""
-        for log in sorted(self._folder.glob(f"{self._program.stem}-*.log")):
+        for log in self._logs.values():
             for line in log.read_bytes().splitlines(keepends=True):
                 if line.endswith(b"\n"):  # else the process was killed as it wrote
                     yield json.loads(line)
@@ -72,18 +81,20 @@ class Fleet:
 
     def tail(self) -> str:
         """Return the last lines of every process."""
-        return "\n".join(
-            f"{log.name}: {log.read_text()[-2000:]}" for log in sorted(self._folder.glob(f"{self._program.stem}-*.log"))
-        )
+        return "\n".join(f"{log.name}: {log.read_text()[-2000:]}" for log in self._logs.values())
 
 
 @asynccontextmanager
 async def open_fleet(program: str, arguments: list[str], folder: Path, count: int) -> AsyncIterator[Fleet]:
-    """Start `count` processes of `tests/support/PROGRAM`; at the end of the block they must all still run, and stop."""
+    """Start `count` processes of `tests/support/PROGRAM`; at the end of the block they must all still run, and stop.
+
+    The program logs `working` once it is up.
+    """
     fleet = Fleet(Path(__file__).parent / program, arguments, folder)
     try:
         for _ in range(count):
             fleet.start()
+        await until(fleet.are_up, "all processes are up", seconds=60)
         yield fleet
         await fleet.stop()
         fleet.check_calm()

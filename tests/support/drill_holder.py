@@ -5,12 +5,16 @@ import signal
 import sys
 from contextlib import suppress
 
+import structlog
+
 from bmn.core.errors import TransientError
 from bmn.observe.logs import configure_logs
 from bmn.pg.beside import running
 from bmn.pg.leases import Lease, check_fence, run_leased
 from bmn.pg.pool import Pool, open_pool, transaction
 from bmn.seams import SystemClock
+
+_log = structlog.get_logger("drill")
 
 
 async def main() -> None:
@@ -32,6 +36,7 @@ async def main() -> None:
                     await write(pool, lease, name)
 
         async with running(run_leased(pool, "drill", name, ttl=ttl, clock=SystemClock(), work=work)):
+            _log.info("working")
             await stop.wait()
 
 

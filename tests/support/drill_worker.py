@@ -16,7 +16,7 @@ from bmn.pg.kv import open_kv
 from bmn.pg.pool import open_pool
 from bmn.pg.queue import Claimed
 from bmn.pg.wake import Wake, run_wake
-from bmn.pg.worker import run_worker
+from bmn.pg.worker import LEASE_SECONDS, run_worker
 from bmn.seams import SystemClock, SystemRng
 
 _log = structlog.get_logger("drill")
@@ -31,6 +31,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     call: float = 0.05
     """Seconds that each step waits for the world outside, which is what a swap does most of the time."""
     concurrency: int = 8
+    lease: float = LEASE_SECONDS
 
 
 def report(claimed: Claimed, error: Exception) -> None:
@@ -63,8 +64,10 @@ async def main() -> None:
             clock=clock,
             rng=SystemRng(),
             report=report,
+            lease=setup.lease,
         )
         async with running(worker):
+            _log.info("working")
             await stop.wait()
 
 

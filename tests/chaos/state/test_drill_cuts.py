@@ -1,13 +1,17 @@
 """The connection is cut in the middle of a COMMIT: the outcome is unknown, the key settles it, nothing doubles."""
 
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support import drill_entries, drill_orders
 from tests.support.drill_case import FULL, Drill, until
-from tests.support.drill_cutter import Cut, Cutter, open_cutter
+from tests.support.drill_cutter import STATEMENTS, Cut, Cutter, open_cutter
 from tests.support.drill_fleet import open_fleet
-from tests.support.drill_orders import TABLES, check_orders, is_worked_off, put_orders
+from tests.support.drill_orders import is_worked_off
 
 from bmn.core.errors import TransientError
 from bmn.pg.pool import Pool, connection, open_pool, transaction
@@ -23,18 +27,46 @@ async def test_workers_lose_and_double_nothing_when_commits_are_cut(
 ) -> None:
     async with open_pool(engine_database) as pool, open_cutter(engine_database, drill.rng) as (cutter, through):
         async with connection(pool) as conn:
-            await conn.execute(TABLES)
-        await put_orders(pool, ORDERS, spread=0, rng=drill.rng)
-        cutter.to_come = CUTS
-        setup = msgspec.json.encode({"dsn": through, "step": "rows", "call": 0.0}).decode()
-        async with open_fleet("drill_worker.py", [setup], tmp_path, WORKERS) as fleet:
-            await until(lambda: is_worked_off(pool), "all orders are through", seconds=120)
-            assert fleet.counted()["message_failed COMMIT_UNKNOWN"] > CUTS / 2
-        check_cuts(cutter)
+            await conn.execute(drill_orders.TABLES)
+        orders = partial(drill_orders.put_orders, pool, ORDERS, spread=0, rng=drill.rng)
+        counted = await work_off(pool, orders, cutter, through, "rows", tmp_path)
         async with connection(pool) as conn:
-            await check_orders(conn, ORDERS)
+            await drill_orders.check_orders(conn, ORDERS)
+    assert counted["message_failed COMMIT_UNKNOWN"] > CUTS / 2
+    report(drill, cutter, "COMMITs")
+
+
+@pytest.mark.drill
+async def test_workers_lose_and_double_nothing_when_statements_of_the_key_value_table_are_cut(
+    engine_database: str, tmp_path: Path, drill: Drill
+) -> None:
+    """Any statement: claims, reads and renewals as well as commits."""
+    proxy = open_cutter(engine_database, drill.rng, share=0.05, signs=STATEMENTS)
+    async with open_pool(engine_database) as pool, proxy as (cutter, through):
+        orders = partial(drill_entries.put_orders, pool, ORDERS, spread=0, rng=drill.rng)
+        counted = await work_off(pool, orders, cutter, through, "entries", tmp_path)
+        async with connection(pool) as conn:
+            await drill_entries.check_orders(conn, ORDERS)
+    assert counted["message_failed DATABASE_UNAVAILABLE"] > CUTS / 10
+    report(drill, cutter, "statements")
+
+
+async def work_off(
+    pool: Pool, put: Callable[[], Awaitable[None]], cutter: Cutter, through: str, step: str, tmp_path: Path
+) -> Counter[str]:
+    """Have workers do what is put, while connections are cut; return what they logged."""
+    setup = msgspec.json.encode({"dsn": through, "step": step, "call": 0.0}).decode()
+    async with open_fleet("drill_worker.py", [setup], tmp_path, WORKERS) as fleet:
+        await put()
+        cutter.to_come = CUTS
+        await until(lambda: is_worked_off(pool), "all orders are through", seconds=120)
+        return fleet.counted()
+
+
+def report(drill: Drill, cutter: Cutter, what: str) -> None:
+    check_cuts(cutter)
     drill.report(
-        count=f"{WORKERS} workers, {CUTS} COMMITs cut: {named(cutter)}",
+        count=f"{WORKERS} workers, {ORDERS} orders, {CUTS} {what} cut: {named(cutter)}",
         bound="no step lost or doubled",
         worst="0 lost, 0 doubled",
     )

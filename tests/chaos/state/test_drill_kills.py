@@ -48,7 +48,6 @@ class Form(Protocol):
     TABLES: str
 
     async def put_orders(self, pool: Pool, count: int, *, spread: float, rng: random.Random) -> None: ...
-    async def count_steps(self, pool: Pool) -> int: ...
     async def check_orders(self, conn: Connection, count: int) -> None: ...
 
 
@@ -72,18 +71,14 @@ async def play(form: Form, step: str, dsn: str, tmp_path: Path, drill: Drill) ->
     async with open_pool(dsn) as pool:
         async with connection(pool) as conn:
             await conn.execute(form.TABLES)
-        await form.put_orders(pool, ORDERS, spread=SECONDS, rng=drill.rng)
         async with open_fleet("drill_worker.py", [setup], tmp_path, WORKERS) as fleet:
-
-            async def started() -> bool:
-                return await form.count_steps(pool) > 0
+            await form.put_orders(pool, ORDERS, spread=SECONDS, rng=drill.rng)
 
             async def kill_one() -> None:
                 fleet.kill(drill.rng.choice(fleet.running))
                 fleet.start()
                 recoveries.append(await recovery(pool))
 
-            await until(started, "the workers work", seconds=30)
             async with asyncio.TaskGroup() as group:
                 for _ in range(SECONDS):
                     group.create_task(kill_one())

@@ -21,8 +21,9 @@ from bmn.pg.pool import connection, open_pool
 WORKERS = 4
 READY_SECONDS = 15.0
 RESTARTS = 10 if FULL else 2
-DOWN_SECONDS = 120.0 if FULL else 3.0
-READ_ONLY_SECONDS = 60.0 if FULL else 3.0
+DOWN_SECONDS = 120.0 if FULL else 2.0
+READ_ONLY_SECONDS = 60.0 if FULL else 2.0
+ORDERS_AN_OUTAGE = 200 if FULL else 60
 
 Outage = Callable[[OwnServer, str], AbstractAsyncContextManager[None]]
 """Within its block the database is as bad as it gets; after it, it is well again."""
@@ -73,8 +74,8 @@ async def play(outage: Outage, tmp_path: Path, drill: Drill, *, times: int, seco
                     return False
 
             for _ in range(times):
-                await put_orders(pool, 200, spread=2 * seconds + 2, rng=drill.rng, first=put)
-                put += 200
+                await put_orders(pool, ORDERS_AN_OUTAGE, spread=2 * seconds + 2, rng=drill.rng, first=put)
+                put += ORDERS_AN_OUTAGE
                 await until(partial(more_than, await count_steps(pool)), "the workers work", seconds=30)
                 await asyncio.sleep(drill.rng.uniform(0, 2))  # the fault comes at any moment of the load
                 async with outage(server, dsn):

@@ -9,14 +9,14 @@ import msgspec
 import pytest
 from tests.support.drill_case import FULL, Drill, until
 from tests.support.drill_fleet import open_fleet
-from tests.support.drill_orders import TABLES, check_orders, count_steps, is_worked_off, put_orders
+from tests.support.drill_orders import TABLES, check_orders, is_worked_off, put_orders
 
 from bmn.pg.pool import connection, open_pool
 from bmn.pg.worker import LEASE_SECONDS
 
 TTL, PAUSES = (2.0, 10) if FULL else (0.5, 2)
-WORKER_PAUSES = 10 if FULL else 1
-ORDERS_A_PAUSE = 100
+LEASE, WORKER_PAUSES = (LEASE_SECONDS, 10) if FULL else (1.0, 1)
+ORDERS_A_PAUSE = 100 if FULL else 50
 IDLE_SECONDS = 5.0
 """After which the server ends an open transaction of somebody who does nothing, and so frees what it locks."""
 
@@ -75,23 +75,18 @@ async def test_a_paused_worker_doubles_nothing_once_others_have_its_messages(
     engine_database: str, tmp_path: Path, drill: Drill
 ) -> None:
     """Its steps take 0.3 s, so it surely holds messages."""
-    setup = msgspec.json.encode({"dsn": engine_database, "step": "rows", "call": 0.3, "concurrency": 4}).decode()
+    setup = {"dsn": engine_database, "step": "rows", "call": 0.3, "concurrency": 4, "lease": LEASE}
     async with open_pool(engine_database) as pool:
         async with connection(pool) as conn:
             await conn.execute(TABLES)
-        async with open_fleet("drill_worker.py", [setup], tmp_path, 2) as fleet:
-
-            async def started() -> bool:
-                return await count_steps(pool) > 0
-
+        async with open_fleet("drill_worker.py", [msgspec.json.encode(setup).decode()], tmp_path, 2) as fleet:
             for number in range(WORKER_PAUSES):
                 first = number * ORDERS_A_PAUSE
-                await put_orders(pool, ORDERS_A_PAUSE, spread=4 * LEASE_SECONDS, rng=drill.rng, first=first)
-                await until(started, "the workers work", seconds=30)
+                await put_orders(pool, ORDERS_A_PAUSE, spread=4 * LEASE, rng=drill.rng, first=first)
                 await asyncio.sleep(drill.rng.uniform(0.5, 1.5))  # the fault comes at any moment of the load
                 paused = drill.rng.choice(fleet.running)
                 paused.send_signal(signal.SIGSTOP)
-                await asyncio.sleep(3 * LEASE_SECONDS)  # the fault
+                await asyncio.sleep(3 * LEASE)  # the fault
                 paused.send_signal(signal.SIGCONT)
                 await until(lambda: is_worked_off(pool), "all orders are through", seconds=60)
             lost = fleet.counted()["message_lost"]
