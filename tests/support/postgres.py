@@ -86,6 +86,21 @@ def pooled(dsn: str) -> str:
     return dsn if pooler is None else urlunsplit(urlsplit(pooler)._replace(path=urlsplit(dsn).path))
 
 
+def login_as(dsn: str, user: str) -> str:
+    """Return the address of the same database for another user."""
+    return urlunsplit(urlsplit(dsn)._replace(netloc=f"{user}@"))
+
+
+async def allow_login(dsn: str, *users: str) -> None:
+    """Let roles log in."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        for user in users:
+            await connection.execute(f"ALTER ROLE {user} LOGIN")
+    finally:
+        await connection.close()
+
+
 def in_thread(work: Coroutine[Any, Any, T]) -> T:
     """Run `work` in an event loop of its own, out of the way of the test's."""
     results: list[T] = []

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,8 +166,13 @@ class Stack:
 
     # The service.
 
-    async def start(self, *, crash: str | None = None, wait: bool = True) -> Service:
-        """Start the services, to die at crash point `crash` if one is named; return once they answer or are dead."""
+    async def start(
+        self, *, crash: str | None = None, wait: bool = True, roles: Sequence[str] = (), **settings: str
+    ) -> Service:
+        """Start the services, to die at crash point `crash` if one is named; return once they answer or are dead.
+
+        `roles`: only these of them. `settings`: environment variables on top, such as BMN_DATABASE_URL.
+        """
         self.started += 1
         log = self.net.home / f"service-{self.started}.log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BMN_")}
@@ -175,9 +180,11 @@ class Stack:
         environment["BMN_DATABASE_URL"] = self.settings.database_url.get_secret_value()
         if crash is not None:
             environment["BMN_CRASHPOINT"] = crash
+        environment |= settings
+        chosen = ("--roles", *roles) if roles else ()
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "bmn", "run", "--config", str(self.net.config_path)),
+                *(sys.executable, "-m", "bmn", "run", "--config", str(self.net.config_path), *chosen),
                 cwd=self.net.home,
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,

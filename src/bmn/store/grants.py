@@ -12,6 +12,12 @@ _ADDED_TO: Final = "SELECT, INSERT"
 _KEPT: Final = "SELECT, INSERT, UPDATE"
 _ALL: Final = "SELECT, INSERT, UPDATE, DELETE"
 
+# Depth and age of the queues, without what is in the messages.
+_MESSAGE: Final = (
+    "SELECT (id, queue, kind, priority, run_at, attempts, max_attempts, lease_token, lease_until, created_at)"
+)
+_DEAD_MESSAGE: Final = "SELECT (id, queue, kind, priority, attempts, code, error, created_at, first_failed_at, died_at)"
+
 APP: Final = Role(
     name="bmn_app",  # runs any set of roles of `bmn run`, and the commands
     tables={
@@ -33,7 +39,8 @@ INDEXER: Final = Role(
         **dict.fromkeys((VERSION_TABLE, "orders"), "SELECT"),
         **dict.fromkeys(("journal", "escrows", "chain_heads", "strangers", "leases"), _KEPT),
         "chain_blocks": "SELECT, INSERT, DELETE",
-        "messages": "SELECT, INSERT, UPDATE (run_at, priority)",  # of a duplicate that waits
+        "messages": _KEPT,  # changes a duplicate that waits
+        "dead_messages": _DEAD_MESSAGE,
         "swaps": "SELECT, UPDATE (wake_src, wake_dst)",
         "secret_events": _ADDED_TO,
     },
@@ -46,9 +53,8 @@ API: Final = Role(
         **dict.fromkeys((VERSION_TABLE, "orders", "swaps", "swap_events", "secret_events", "evidence"), "SELECT"),
         **dict.fromkeys(("journal", "escrows", "chain_heads", "chain_blocks", "strangers"), "SELECT"),
         **dict.fromkeys(("schedules", "job_runs"), "SELECT"),
-        # Depth and age, without what is in them.
-        "messages": "SELECT (id, queue, kind, priority, run_at, attempts, max_attempts, lease_until, created_at)",
-        "dead_messages": "SELECT (id, queue, kind, priority, attempts, error, created_at, died_at)",
+        "messages": _MESSAGE,
+        "dead_messages": _DEAD_MESSAGE,
     },
 )
 
