@@ -61,3 +61,12 @@ async def dump_of(dsn: str) -> str:
         text, said = await process.communicate()
     assert process.returncode == 0, said.decode()
     return text.decode()
+
+
+async def server_log(pool: Pool) -> str:
+    """Return what our own server wrote into its log; nothing where an outside server is used."""
+    async with connection(pool) as conn:
+        if await conn.fetchval("SELECT current_setting('is_superuser')") != "on":
+            return ""
+        log = Path(await conn.fetchval("SELECT current_setting('data_directory')")).parent / "server.log"
+    return log.read_text(errors="replace") if log.exists() else ""

@@ -14,15 +14,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import httpx
 import pytest
 import structlog
 from litestar import Litestar
-from tests.support.hunting import columns_that_show, dump_of, shows
+from tests.support.hunting import columns_that_show, dump_of, server_log, shows
 from tests.support.resolver_rig import ResolverRig
 
 from bmn.api.bodies import SecretBody
 from bmn.api.components import check_components
+from bmn.api.event_routes import encode_event
 from bmn.api.operator import build_operator_app
 from bmn.api.ports import ApiDeps
 from bmn.api.queue_routes import build_queue_routes
@@ -46,6 +48,7 @@ from bmn.resolver.intake import Accepted, accept_order
 from bmn.resolver.secret_intake import take_secret
 from bmn.resolver.view import list_views, load_view
 from bmn.seams import SystemRng
+from bmn.store.feed import name_of, open_feed
 from bmn.store.sealing import Sealer
 from bmn.store.secrets import load_secret
 from bmn.store.txs import load_open, load_waiting
@@ -144,6 +147,7 @@ class Hunt:
         found = await columns_that_show(self.rig.pool, secret)
         places = {
             "backup": await dump_of(self.dsn),
+            "server log": await server_log(self.rig.pool),
             "logs": self.logs.getvalue(),
             "answers": "\n".join(self.texts),
             "texts of values": "\n".join(f"{value!r} {value!s}" for value in self.seen),
@@ -187,6 +191,7 @@ async def clients(hunt: Hunt) -> AsyncIterator[Sequence[tuple[Litestar, httpx.As
         take_secret=lambda order_hash, secret: take_secret(order_hash, secret, deps),
         load_view=load_one,
         list_views=load_many,
+        open_feed=lambda after: open_feed(pool, deps.wake, deps.clock, after=after),
         check_components=lambda: check_components(pool, deps.specs.values(), deps.clock),
         specs=deps.specs,
         pairs=tuple(deps.pairs),
@@ -236,16 +241,23 @@ async def ask_everything(hunt: Hunt) -> None:
     asked = 0
     async with clients(hunt) as both:
         for app, client in both:
+            app.state.stopping = True  # the stream of events ends after what there is
             for route in app.routes:
-                if "GET" not in getattr(route, "methods", ()) or "schema" in route.path:
+                if "GET" not in getattr(route, "methods", ()) or "schema" in route.path or "events" in route.path:
                     continue
                 path = re.sub(r"\{[^}]*:int\}", str(dead), route.path)
                 path = re.sub(r"\{[^}]*\}", str(hunt.swap.order_hash), path)
-                answer = await client.get(path, headers={"authorization": f"Bearer {TOKEN}"})
+                answer = await client.get(path, headers={"authorization": f"Bearer {TOKEN}", "last-event-id": "0"})
                 assert answer.status_code in {200, 503}, (path, answer.text)
                 hunt.texts.append(answer.text)
                 asked += 1
     assert asked >= 8
+    deps = hunt.rig.deps
+    async with open_feed(hunt.rig.pool, deps.wake, deps.clock, after=0) as feed:
+        events = await feed.read(0)
+    assert {name_of(event) for event in events} == {"order.created", "order.updated", "secret.revealed"}
+    hunt.texts.extend(encode_event(event).decode() for event in events)
+    hunt.seen.extend(events)
 
 
 async def fail(hunt: Hunt, deps: ResolverDeps) -> None:
@@ -274,6 +286,15 @@ async def fail(hunt: Hunt, deps: ResolverDeps) -> None:
             await asyncio.sleep(0.02)
     worker.cancel()
     await asyncio.gather(worker, return_exceptions=True)
+
+
+async def break_constraints(hunt: Hunt) -> None:
+    """The server quotes the whole row in its refusal."""
+    async with connection(hunt.rig.pool) as conn:
+        for statement in ("UPDATE secrets SET received_at = NULL", "UPDATE intents SET wanted = NULL"):
+            with pytest.raises(asyncpg.NotNullViolationError, match="null value") as caught:
+                await conn.execute(statement)
+            hunt.texts.append(f"{caught.value!r} {caught.value.as_dict()}")
 
 
 async def look_at_values(hunt: Hunt, chain_id: ChainId) -> None:
@@ -338,6 +359,7 @@ async def test_a_secret_is_nowhere_in_clear_before_it_is_on_a_chain(hunt: Hunt, 
     for _ in range(4):
         await hunt.step(*mute)
     await look_at_values(hunt, chain_id)
+    await break_constraints(hunt)
     await ask_everything(hunt)
     assert await hunt.finds() == []
     async with connection(rig.pool) as conn:
