@@ -7,7 +7,7 @@ from bmn.observe import swaps as observe
 from bmn.pg.pool import connection, transaction
 from bmn.pg.queue import Claimed, finish
 from bmn.resolver.deps import ResolverDeps
-from bmn.resolver.gather import gather
+from bmn.resolver.gather import ask_chains, load_recorded
 from bmn.resolver.wanted import new_intents
 from bmn.seams.crash import crashpoint
 from bmn.store.evidence import save_evidence
@@ -22,11 +22,12 @@ async def advance_swap(claimed: Claimed, deps: ResolverDeps) -> None:
     message = decode_message(claimed.payload)
     hashlock = Hashlock.from_hex(message.hashlock)
     async with connection(deps.pool) as conn:
-        gathered = await gather(conn, hashlock, deps)
-    if gathered is None:
+        recorded = await load_recorded(conn, hashlock, deps)
+    if recorded is None:
         async with transaction(deps.pool) as conn:
             await finish(conn, claimed)
         return
+    gathered = await ask_chains(recorded, deps)
     swap = gathered.swap
     policy = deps.policy(swap.src_chain, swap.dst_chain)
     decision = decide(gathered.facts, gathered.now, policy)

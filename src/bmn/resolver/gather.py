@@ -70,11 +70,35 @@ class Gathered:
     """What the checks before a lock saw; None when no lock was in question."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What the database knows of a swap: all that is needed of it for one decision."""
+
+    swap: StoredSwap
+    order: StoredOrder
+    terms: SwapTerms
+    heads: dict[ChainId, StoredHead]
+    facts: Facts
+    """Without what the chains are asked."""
+    secret: Secret | None
+    intents: Sequence[StoredIntent]
+
+
 async def gather(conn: Connection, hashlock: Hashlock, deps: ResolverDeps) -> Gathered | None:
     """Return the facts of `hashlock` now, or None when no order of ours has it.
 
     Raises:
         ChainError: a chain did not answer a read that the decision needs.
+    """
+    recorded = await load_recorded(conn, hashlock, deps)
+    return None if recorded is None else await ask_chains(recorded, deps)
+
+
+async def load_recorded(conn: Connection, hashlock: Hashlock, deps: ResolverDeps) -> Recorded | None:
+    """Return what the database knows of `hashlock`, or None when no order of ours has it.
+
+    Raises:
+        ChainError: `CHAIN_NOT_INDEXED`, a journal has not begun.
     """
     swap, order = await load_swap(conn, hashlock), await load_order(conn, hashlock)
     if swap is None or order is None:
@@ -101,24 +125,37 @@ async def gather(conn: Connection, hashlock: Hashlock, deps: ResolverDeps) -> Ga
         intents=_intent_states(intents),
         refusal=Refusal.WRONG_TAKER if foreign_fill else None,
     )
+    return Recorded(
+        swap=swap, order=order, terms=terms, heads=heads, facts=facts, secret=public or private, intents=intents
+    )
+
+
+async def ask_chains(recorded: Recorded, deps: ResolverDeps) -> Gathered:
+    """Complete the facts; holds no connection to the database, since a chain may be slow.
+
+    Raises:
+        ChainError: a chain did not answer a read that the decision needs.
+    """
+    facts, terms, heads = recorded.facts, recorded.terms, recorded.heads
+    src, dst = deps.specs[terms.src_chain], deps.specs[terms.dst_chain]
     now = ChainTimes(src=await _time(src, heads[src.id], deps), dst=await _time(dst, heads[dst.id], deps))
     if (
-        (src_escrow, dst_escrow) == (None, None)
+        (facts.src, facts.dst) == (None, None)
         and facts.intents.fill is IntentState.NONE
         and _is_unwanted(terms, now, deps)
     ):
         facts = replace(facts, order=replace(facts.order, gone=True))
-    checked = await _check_before_lock(facts, terms, heads, intents, deps)
+    checked = await _check_before_lock(facts, terms, heads, recorded.intents, deps)
     if checked is not None:
         facts = replace(facts, refusal=checked.refusal, lock_record=checked.lock_record)
     return Gathered(
-        swap=swap,
-        order=order,
+        swap=recorded.swap,
+        order=recorded.order,
         terms=terms,
         facts=facts,
         now=now,
-        secret=public or private,
-        intents=intents,
+        secret=recorded.secret,
+        intents=recorded.intents,
         evidence=None if checked is None else checked.evidence,
     )
 
