@@ -1,9 +1,8 @@
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from tests.support.debian import pgbouncer, postgres_15
+from tests.support.debian import postgres_15
 
 _HERE = Path(__file__).parent
 
@@ -18,11 +17,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def oldest_postgres() -> Iterator[str]:
     """Address of a PostgreSQL 15."""
     with postgres_15() as dsn:
-        yield dsn
-
-
-@pytest.fixture(scope="session")
-def pooler(postgres: str) -> Iterator[str]:
-    """Address of a pooler before the server of the tests."""
-    with pgbouncer(postgres, users=[urlsplit(postgres).username or ""]) as dsn:
         yield dsn
