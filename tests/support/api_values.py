@@ -120,6 +120,7 @@ def a_view(order: OrderHash) -> SwapView:
     return SwapView(
         order_hash=order,
         hashlock=A_SECRET.hashlock,
+        number=1,
         state=State.AWAIT_SECRET,
         reason="WAIT",
         src_chain=SRC,

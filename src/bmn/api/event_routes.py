@@ -78,8 +78,39 @@ def build_event_routes(
 
 def encode_event(event: OrderEvent) -> bytes:
     """Return one frame: its number as `id`, its name as `event`, one line of JSON as `data`."""
-    body = msgspec.json.encode(_show(event))
+    body = msgspec.json.encode(show_event(event))
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.number, name_of(event).encode(), body)
+
+
+def show_event(event: OrderEvent) -> OrderCreatedBody | OrderUpdatedBody | SecretRevealedBody:
+    """Return the JSON shape of an event."""
+    order_hash, hashlock, at = str(event.order_hash), str(event.hashlock), event.at.isoformat()
+    match event:
+        case OrderCreated():
+            return OrderCreatedBody(
+                order_hash=order_hash,
+                hashlock=hashlock,
+                at=at,
+                state=event.state.value,
+                reason=event.reason,
+                actor=event.actor,
+            )
+        case OrderUpdated():
+            return OrderUpdatedBody(
+                order_hash=order_hash,
+                hashlock=hashlock,
+                at=at,
+                version=event.version,
+                before=event.before.value,
+                state=event.state.value,
+                reason=event.reason,
+                actor=event.actor,
+            )
+        case SecretRevealed():
+            secret = None if event.secret is None else "0x" + event.secret.reveal().hex()
+            return SecretRevealedBody(
+                order_hash=order_hash, hashlock=hashlock, at=at, chain=event.chain_id, secret=secret
+            )
 
 
 async def _frames(
@@ -108,36 +139,6 @@ async def _frames(
                     break
     finally:
         readers.discard(reader)
-
-
-def _show(event: OrderEvent) -> OrderCreatedBody | OrderUpdatedBody | SecretRevealedBody:
-    order_hash, hashlock, at = str(event.order_hash), str(event.hashlock), event.at.isoformat()
-    match event:
-        case OrderCreated():
-            return OrderCreatedBody(
-                order_hash=order_hash,
-                hashlock=hashlock,
-                at=at,
-                state=event.state.value,
-                reason=event.reason,
-                actor=event.actor,
-            )
-        case OrderUpdated():
-            return OrderUpdatedBody(
-                order_hash=order_hash,
-                hashlock=hashlock,
-                at=at,
-                version=event.version,
-                before=event.before.value,
-                state=event.state.value,
-                reason=event.reason,
-                actor=event.actor,
-            )
-        case SecretRevealed():
-            secret = None if event.secret is None else "0x" + event.secret.reveal().hex()
-            return SecretRevealedBody(
-                order_hash=order_hash, hashlock=hashlock, at=at, chain=event.chain_id, secret=secret
-            )
 
 
 def _parse_number(text: str | None) -> int | None:

@@ -1,5 +1,6 @@
 """A swap for people: what happened to it so far, from the journal and our transactions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bmn.core.immutables import encode_immutables
@@ -45,6 +46,8 @@ class SwapView:
 
     order_hash: OrderHash
     hashlock: Hashlock
+    number: int
+    """Where it stands among all, in the order they came in."""
     state: State
     reason: str
     src_chain: ChainId
@@ -76,7 +79,12 @@ async def load_view(conn: Connection, order_hash: OrderHash) -> SwapView | None:
 async def list_views(conn: Connection, state: State | None = None, limit: int = 100) -> list[SwapView]:
     """Return swaps, newest first, of one state or of all."""
     found = load_swaps(conn, limit=limit) if state is None else load_swaps_in(conn, state, limit=limit)
-    return [await _view(conn, swap) for swap in await found]
+    return await view_swaps(conn, await found)
+
+
+async def view_swaps(conn: Connection, swaps: Sequence[StoredSwap]) -> list[SwapView]:
+    """Return `swaps` for people, in the same order."""
+    return [await _view(conn, swap) for swap in swaps]
 
 
 async def explain_swap(conn: Connection, hashlock: Hashlock, deps: ResolverDeps) -> Explanation | None:
@@ -104,6 +112,7 @@ async def _view(conn: Connection, swap: StoredSwap) -> SwapView:
     return SwapView(
         order_hash=swap.order_hash,
         hashlock=swap.hashlock,
+        number=swap.number,
         state=swap.state,
         reason=swap.reason,
         src_chain=swap.src_chain,

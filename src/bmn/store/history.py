@@ -11,6 +11,7 @@ from bmn.core.moves import may_follow
 from bmn.core.swap import State
 from bmn.core.units import Hashlock
 from bmn.pg.pool import Connection
+from bmn.store.swaps import StoredSwap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,17 @@ def replay(events: Sequence[SwapEvent]) -> Standing:
     if state is None:
         raise InvariantViolation("HISTORY_BROKEN", "there is no history")
     return Standing(state=state, reason=reason, version=len(events))
+
+
+def find_fault(swap: StoredSwap, events: Sequence[SwapEvent]) -> str | None:
+    """Return why `events` do not lead to where `swap` stands, None when they do."""
+    try:
+        standing = replay(events)
+    except InvariantViolation as error:
+        return error.detail
+    if standing == Standing(state=swap.state, reason=swap.reason, version=swap.version):
+        return None
+    return f"the swap is {swap.state.value} at version {swap.version}, its history says otherwise"
 
 
 async def check_history(conn: Connection, limit: int = 100) -> list[Broken]:

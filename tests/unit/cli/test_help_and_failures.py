@@ -8,10 +8,11 @@ import pytest
 
 HEAVY = ("aiohttp", "asyncpg", "pydantic", "eth_account", "litestar", "alembic")
 COMMANDS = """chain list|chain status|config check|config show|contracts deploy|contracts list|contracts verify|demo
-|devnet up|doctor|indexer status|jobs|jobs pause|jobs resume|jobs run|jobs show|keys create|keys import|keys list|migrate|order cancel|order create|order list
+|devnet up|doctor|indexer status|jobs|jobs pause|jobs resume|jobs run|jobs show|keys create|keys import|keys list
+|migrate|order cancel|order create|order list
 |order reveal|order show|order submit|order watch|order withdraw|queue dead drop|queue dead list|queue dead retry
 |queue dead show|queue depth|run|secrets rotate|secrets status|status
-|swap explain|swap list|swap show|tx list""".replace("\n", "").split("|")
+|swap explain|swap history|swap list|swap show|swap watch|tx list""".replace("\n", "").split("|")
 
 
 def bmn(*words: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
