@@ -270,7 +270,7 @@ async def test_a_slow_reader_gets_everything_later(store: Pool) -> None:
     assert [event.reason for event in rest if isinstance(event, OrderUpdated)] == [f"STEP_{at}" for at in range(150)]
 
 
-async def test_another_process_sees_a_change_within_a_second(postgres: str, store_template: str) -> None:
+async def test_another_instance_sees_a_change_within_a_second(postgres: str, store_template: str) -> None:
     """Two pools and two wakes share nothing but the database."""
     ours, theirs, clock = Wake(), Wake(), SystemClock()
     with fresh_database(postgres, template=store_template) as dsn:

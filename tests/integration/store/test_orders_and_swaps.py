@@ -80,6 +80,20 @@ async def test_a_hashlock_is_claimed_by_one_order_for_ever(store: Pool) -> None:
     assert stored.order_hash == first[1].order_hash
 
 
+async def test_an_accepted_order_and_its_swap_are_there_together_and_in_the_list_of_their_state(store: Pool) -> None:
+    signed, terms = an_order()
+    async with connection(store) as other, transaction(store) as conn:
+        assert await save_order(conn, signed, terms)
+        await create_swap(conn, terms.hashlock, SRC, DST, actor="test")
+        assert await load_order(other, terms.hashlock) is None
+        assert await load_swaps_in(other, State.ACCEPTED) == []
+    async with connection(store) as conn:
+        [swap] = await load_swaps_in(conn, State.ACCEPTED)
+        order = await load_order(conn, swap.hashlock)
+    assert order is not None
+    assert (order.signed, order.order_hash, swap.order_hash) == (signed, terms.order_hash, terms.order_hash)
+
+
 async def test_of_many_at_once_one_claims_the_hashlock(store: Pool) -> None:
     async def claim(number: int) -> bool:
         signed, terms = an_order(number)
