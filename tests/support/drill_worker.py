@@ -47,7 +47,7 @@ async def main() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     wake, clock = Wake(), SystemClock()
     async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(open_pool(setup.dsn, size=8))
+        pool = await stack.enter_async_context(open_pool(setup.dsn, size=setup.concurrency + 4))
         await stack.enter_async_context(running(run_wake(setup.dsn, wake, clock)))
         kv = await stack.enter_async_context(open_kv(pool, wake))
         steps = {

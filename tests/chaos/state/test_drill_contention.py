@@ -20,7 +20,7 @@ from bmn.pg.wake import Wake
 from bmn.pg.worker import run_worker
 from bmn.seams import SystemClock, SystemRng
 
-TRANSFERS = 2000 if FULL else 80
+TRANSFERS = 1000 if FULL else 40
 ATTEMPTS = 12
 LEAKED = 4
 IDLE_SECONDS = 5.0
