@@ -1,5 +1,6 @@
 """The key of a running system: checked at start, replaced while everything runs."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from bmn.store.sealing_key import (
 )
 
 _SAY_SECONDS = 15.0
+_LEAVE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +45,13 @@ async def adopt_key(pool: Pool, sealer: Sealer, holder: str) -> None:
     async with connection(pool) as conn:
         await save_key_holder(conn, holder, sealer)
     # After that: a rotation has either seen us, or is seen here.
-    async with transaction(pool) as conn:
-        await choose_key(conn, sealer.key_id)
-        await check_key(conn, sealer)
+    try:
+        async with transaction(pool) as conn:
+            await choose_key(conn, sealer.key_id)
+            await check_key(conn, sealer)
+    except ConfigError:
+        await _leave(pool, holder)
+        raise
 
 
 async def check_key(conn: Connection, sealer: Sealer) -> None:
@@ -74,9 +80,9 @@ async def run_key_holder(pool: Pool, sealer: Sealer, holder: str, clock: Clock) 
                 async with connection(pool) as conn:
                     await save_key_holder(conn, holder, sealer)
     finally:
-        with suppress(TransientError):
-            async with connection(pool) as conn:
-                await drop_key_holder(conn, holder)
+        with suppress(TransientError, TimeoutError):
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await _leave(pool, holder)
 
 
 async def rotate(
@@ -111,6 +117,11 @@ async def rotate(
         crashpoint("rotate.resealed_all")
         await retire_previous(conn, key_id)
     return Rotated(resealed=resealed, left=0)
+
+
+async def _leave(pool: Pool, holder: str) -> None:
+    async with connection(pool) as conn:
+        await drop_key_holder(conn, holder)
 
 
 def _wrong(detail: str) -> ConfigError:

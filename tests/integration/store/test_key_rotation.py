@@ -32,6 +32,7 @@ from bmn.core.errors import ConfigError, Refused, TransientError
 from bmn.core.units import Hashlock
 from bmn.pg.pool import Connection, Pool, connection, transaction
 from bmn.seams import SystemRng
+from bmn.store import sealed, wiping
 from bmn.store.rotation import Rotated, adopt_key, rotate, run_key_holder
 from bmn.store.sealing import Sealer
 from bmn.store.sealing_key import drop_key_holder, load_key_holders, load_sealing_key, turn_to
@@ -133,6 +134,14 @@ async def test_whoever_is_storing_under_the_old_key_is_waited_for(store: Pool) -
         assert await load_secret(conn, secret.hashlock, NEW) == secret
 
 
+def queries() -> list[str]:
+    """All that reads sealed values, with the values in place."""
+    shapes = (sealed._COUNTS, sealed._NAMELESS, sealed._OTHERS)
+    read = [shape.format(rows=column.rows) for column in sealed._COLUMNS for shape in shapes]
+    held = [one.replace("$1", "'x'::bytea").replace("NOT id = ANY ($2)", "true").replace("$3", "100") for one in read]
+    return [*held, wiping._WIPE.replace("$1", "86400").replace("$2", "100")]
+
+
 async def until_waiting(conn: Connection) -> None:
     query = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
@@ -157,8 +166,6 @@ async def test_killed_anywhere_it_is_finished_by_the_next_run(
     await assert_opens(store, SWAPS, BOTH)
     with pytest.raises(ConfigError, match="SECRETS_KEY_WRONG"):
         await adopt_key(store, NEW, "too early")
-    async with connection(store) as conn:
-        await drop_key_holder(conn, "too early")
     code, said, remarks = await bmn(tmp_path, dsn, "secrets", "rotate", "--new-key-file", "new.key")
     assert code == 0, remarks
     assert NEW.key_id.hex() in said
@@ -281,6 +288,7 @@ async def test_the_first_process_on_a_database_chooses_the_key(store: Pool) -> N
     await adopt_key(store, OLD, "second")
     assert await refusal(adopt_key(store, NEW, "third")) == "SECRETS_KEY_WRONG"
     async with connection(store) as conn:
+        assert [one.holder for one in await load_key_holders(conn)] == ["first", "second"]
         current = await load_sealing_key(conn)
         assert current is not None
         assert current.key_id == OLD.key_id
@@ -342,3 +350,29 @@ async def test_a_key_that_the_settings_do_not_hold_is_not_gone_over_to(
     assert code == 4
     assert remarks.startswith("SECRETS_KEY_NOT_EVERYWHERE")
     assert OTHER_KEY.hex() not in remarks
+
+
+async def test_what_is_still_sealed_is_found_without_reading_what_was_wiped(store: Pool) -> None:
+    await put_old(store)
+    async with connection(store) as conn:
+        await conn.execute(
+            """
+            INSERT INTO intents (action, ordinal, chain_id, signer, nonce, target, calldata, value, gas, urgency,
+                                 bears_secret, state, wanted)
+            SELECT 'pay', 0, 1, decode(repeat('11', 20), 'hex'), n, decode(repeat('22', 20), 'hex'), '', 0, 1, 0,
+                   true, 'done', false
+            FROM generate_series(1, 20000) n
+            """
+        )
+        await conn.execute(
+            """
+            INSERT INTO txs (hash, intent_id, chain_id, signer, nonce, raw, max_fee, priority_fee, signed_at, is_cancel)
+            SELECT sha256(id::text::bytea), id, chain_id, signer, nonce, '', 1, 1, 1, false FROM intents
+            WHERE calldata = ''
+            """
+        )
+        await conn.execute("ANALYZE intents, txs, secrets")
+        for query in queries():
+            plan = "\n".join(row[0] for row in await conn.fetch("EXPLAIN " + query))
+            assert "Seq Scan on intents" not in plan, plan
+            assert "Seq Scan on txs" not in plan, plan

@@ -137,6 +137,10 @@ def test_the_settings_name_one_place(
     assert source_in(command) == KeyCommand(words=("/bin/unwrap", "prod"))
     monkeypatch.setenv("BMN_SECRETS_KEY", KEY.hex())
     assert source_in(settings_in(RESOLVER)) == KeyText(text=SecretStr(KEY.hex()))
+    monkeypatch.delenv("BMN_SECRETS_KEY")
+    (tmp_path / "bmn_secrets_key").write_text(SECOND.hex())
+    monkeypatch.setenv("BMN_SECRETS_DIR", str(tmp_path))
+    assert source_in(settings_in(RESOLVER)) == KeyText(text=SecretStr(SECOND.hex()))
 
 
 @pytest.mark.parametrize(
