@@ -54,7 +54,7 @@ class SecretRevealedBody(msgspec.Struct, frozen=True, tag="secret.revealed", tag
 
 
 def build_event_routes(
-    open_feed: OpenFeed, *, most_readers: int = 100, heartbeat: float = 15.0
+    open_feed: OpenFeed, *, most_readers: int = 32, heartbeat: float = 15.0
 ) -> Sequence[HTTPRouteHandler]:
     """Return the route of the stream: open to `most_readers` at once, silent for at most `heartbeat` seconds."""
     readers: set[object] = set()

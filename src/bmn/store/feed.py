@@ -21,8 +21,8 @@ from bmn.pg.pool import Pool, connection
 from bmn.pg.wake import Wake, wait_for
 from bmn.seams import Clock
 
-_POLL_SECONDS: Final = 0.5
-_PAUSE_SECONDS: Final = 0.02
+_POLL_SECONDS: Final = 0.4
+_PAUSE_SECONDS: Final = 0.1
 _PAGE: Final = 100
 
 
@@ -206,9 +206,11 @@ async def _settled_end(pool: Pool, clock: Clock) -> int:
     async with connection(pool) as conn:
         last: int = await conn.fetchval(_LAST)
         until = await conn.fetchval(_NEXT_TRANSACTION)
-        while await conn.fetchval(_OLDEST_TRANSACTION) < until:
-            await clock.sleep(_PAUSE_SECONDS)
-    return last
+    while True:
+        async with connection(pool) as conn:
+            if await conn.fetchval(_OLDEST_TRANSACTION) >= until:
+                return last
+        await clock.sleep(_PAUSE_SECONDS)  # without a connection in hand: others need them for money
 
 
 def _event(row: asyncpg.Record) -> OrderEvent:
