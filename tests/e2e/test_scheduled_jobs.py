@@ -72,7 +72,7 @@ async def test_jobs_run_by_themselves_and_obey_people(tmp_path: Path, postgres: 
         assert status == 200
         (run,) = body["runs"]
         assert run["job_name"] == "balance-monitor"
-        assert run["metrics"]["unread"] == 0
+        assert run["metrics"] == {"purses": 8, "low": 0, "unread": 0}
         assert run["execution_time"] > 0
         assert (await fetch(port, "/api/v1/jobs/no-such-job"))[0] == 404
         assert (await fetch(port, "/api/v1/jobs", "wrong"))[0] == 401
@@ -95,3 +95,5 @@ async def test_jobs_run_by_themselves_and_obey_people(tmp_path: Path, postgres: 
         order = await stack.submit_order()
         await stack.reach(order, "AWAIT_SECRET")
         assert (await stack.settle(order)).state == "SETTLED"
+        assert stack.service is not None
+        assert await stack.service.stop() == 0, stack.service.tail()
