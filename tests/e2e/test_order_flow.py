@@ -1,5 +1,7 @@
 """One swap, from signature to payment: signed, seen, processed, locked, revealed, completed; then a clean shutdown."""
 
+import asyncio
+
 from tests.support.stack import AMOUNT, MAKER, Stack, gas_paid, read_holdings
 
 from bmn.core.units import Address
@@ -28,6 +30,11 @@ async def test_an_order_becomes_a_completed_swap_and_only_gas_is_spent(stack: St
     status = await stack.settle(order)
 
     assert status.reason == "BOTH_FINAL"
+    async with asyncio.timeout(40):
+        while any(
+            step.state == "mined" for step in status.transactions
+        ):  # each lane sees finality on its own next pass
+            status = await stack.reach(order, "SETTLED")
     assert await stack.locks(order.hashlock) == await stack.created(order.hashlock) == 1
     assert [(step.step, step.state) for step in status.transactions] == [
         (step, "done") for step in ("fill", "lock", "pay", "claim")
