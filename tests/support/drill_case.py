@@ -11,6 +11,9 @@ import pytest
 FULL = os.environ.get("BMN_DRILL") == "full"
 """Whether the counts are those that the issues name."""
 
+SLACK_SECONDS = 10.0
+"""What a reduced drill grants beyond a promise: it shares the machine with other tests."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.support import drill_orders, drill_transfers
-from tests.support.drill_case import FULL, Drill, until
+from tests.support.drill_case import FULL, SLACK_SECONDS, Drill, until
 from tests.support.drill_fleet import open_fleet
 from tests.support.drill_orders import QUEUE, check_orders, count_steps, is_worked_off, put_orders
 from tests.support.drill_transfers import check_transfers, put_transfers
@@ -23,8 +23,10 @@ from bmn.seams import SystemClock, SystemRng
 TRANSFERS = 1000 if FULL else 40
 ATTEMPTS = 12
 LEAKED = 4
-IDLE_SECONDS = 5.0
-FULL_POOL_SECONDS = 11.0
+ANSWER_SECONDS = 6.0 if FULL else 5.0 + SLACK_SECONDS
+"""The server ends a transaction that does nothing after 5 seconds."""
+
+FULL_POOL_SECONDS = 11.0 if FULL else 10.0 + SLACK_SECONDS
 BACKLOG, URGENT = (10_000, 50) if FULL else (2000, 8)
 
 clock = SystemClock()
@@ -72,14 +74,14 @@ async def test_forgotten_transactions_hold_others_up_no_longer_than_the_server_l
             asked = clock.monotonic()
             await count_steps(leaky)
             answered = clock.monotonic() - asked
-            await until(lambda: is_worked_off(pool), "all orders are through", seconds=10)
+            await until(lambda: is_worked_off(pool), "all orders are through", seconds=60)
             through = clock.monotonic() - asked
         async with connection(pool) as conn:
             await check_orders(conn, orders)
-    assert answered < IDLE_SECONDS + 1
+    assert answered < ANSWER_SECONDS
     drill.report(
         count=f"{LEAKED} forgotten transactions that fill a pool, 2 workers, {orders} orders",
-        bound=f"the pool answers within {IDLE_SECONDS + 1:.0f} s, no step lost or doubled",
+        bound=f"the pool answers within {ANSWER_SECONDS:.0f} s, no step lost or doubled",
         worst=f"{answered:.1f} s, all orders through after {through:.1f} s; 0 lost, 0 doubled",
     )
 
