@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from bmn.cli.running import COMMON, Common, answer, read_settings, run_command
+from bmn.cli.running import COMMON, Common, answer, read_settings, remark, run_command
 
 if TYPE_CHECKING:
     from bmn.config.settings import Settings
@@ -41,6 +41,15 @@ def _operator_check(settings: "Settings") -> str:
     return f"operator's listener: on {settings.api.operator_host}:{settings.api.operator_port}"
 
 
+async def _check_database(settings: "Settings") -> None:
+    from bmn.app import open_store
+    from bmn.pg.pooler import reaches_server
+
+    async with open_store(settings) as (direct, _):
+        if not await reaches_server(direct):
+            remark("a pooler stands before the database: wake-ups come by polling; set BMN_DATABASE_DIRECT_URL")
+
+
 async def _examine(settings: "Settings") -> "list[tuple[str, BmnError | None]]":
     import asyncio
 
@@ -61,10 +70,6 @@ async def _examine(settings: "Settings") -> "list[tuple[str, BmnError | None]]":
         else:
             found.append((name, None))
 
-    async def database() -> None:
-        async with open_store(settings):
-            pass
-
     async def keys() -> None:
         await asyncio.to_thread(load_operators, settings, resolver_section(settings))
 
@@ -76,7 +81,7 @@ async def _examine(settings: "Settings") -> "list[tuple[str, BmnError | None]]":
     async def operator() -> None:
         load_operator_token(settings)
 
-    await look("database", database)
+    await look("database", lambda: _check_database(settings))
     await look(_operator_check(settings), operator)
     if settings.resolver is not None:
         await look("resolver keys", keys)
