@@ -49,21 +49,20 @@ async def load_depth(conn: Connection, queues: Sequence[str] = ()) -> list[Queue
 
 
 async def run_depth(pool: Pool, queues: Sequence[str], clock: Clock) -> None:
-    """Keep the metrics fresh until cancelled."""
+    """Keep the metrics of `queues`, and of every other that ever held anything, fresh until cancelled."""
     while True:
         try:
             async with connection(pool) as conn:
-                for depth in await load_depth(conn, queues):
-                    observe.queue_measured(
-                        depth.queue,
-                        {
-                            "ready": depth.ready,
-                            "delayed": depth.delayed,
-                            "leased": depth.leased,
-                            "dead": depth.dead,
-                        },
-                        depth.oldest_seconds,
-                    )
+                found = await load_depth(conn, queues)
         except TransientError as error:
             observe.worker_waits(error.code)
+        else:
+            queues = [depth.queue for depth in found]  # one that was measured once must go back to nothing
+            for depth in found:
+                _measure(depth)
         await clock.sleep(_EVERY_SECONDS)
+
+
+def _measure(depth: QueueDepth) -> None:
+    counts = {"ready": depth.ready, "delayed": depth.delayed, "leased": depth.leased, "dead": depth.dead}
+    observe.queue_measured(depth.queue, counts, depth.oldest_seconds)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from prometheus_client import REGISTRY
+from tests.support.hand_clock import HandClock
 
 from bmn.core.errors import NotFound
 from bmn.pg.beside import running
@@ -12,7 +13,6 @@ from bmn.pg.dead import DeadMessage, drop_all_dead, drop_dead, load_dead, retry_
 from bmn.pg.depth import load_depth, run_depth
 from bmn.pg.pool import Pool, connection, open_pool, transaction
 from bmn.pg.queue import Claimed, NewMessage, bury, claim, enqueue, finish, retry_later, sweep_expired
-from bmn.seams import SystemClock
 
 LEASE = 60.0
 
@@ -187,16 +187,16 @@ async def test_depth_and_age_are_metrics_and_go_back_to_nothing(pool: Pool) -> N
 
     async def until(ready: float) -> None:
         while gauge("bmn_queue_depth", state="ready") != ready:
-            await asyncio.sleep(0)
+            await clock.advance(5)
 
+    clock = HandClock()
     await put(pool, queue="gauged", delay=-5)
-    async with asyncio.timeout(30), running(run_depth(pool, ["gauged"], SystemClock())):
+    async with asyncio.timeout(30), running(run_depth(pool, ["another"], clock)):
         await until(1)
-    assert 5 <= (gauge("bmn_queue_oldest_seconds") or 0) < 60
-    assert [gauge("bmn_queue_depth", state=state) for state in ("delayed", "leased", "dead")] == [0, 0, 0]
-    [one] = await take(pool, "gauged")
-    async with transaction(pool) as conn:
-        await finish(conn, one)
-    async with asyncio.timeout(30), running(run_depth(pool, ["gauged"], SystemClock())):
+        assert 5 <= (gauge("bmn_queue_oldest_seconds") or 0) < 60
+        assert [gauge("bmn_queue_depth", state=state) for state in ("delayed", "leased", "dead")] == [0, 0, 0]
+        [one] = await take(pool, "gauged")
+        async with transaction(pool) as conn:
+            await finish(conn, one)
         await until(0)
-    assert gauge("bmn_queue_oldest_seconds") == 0
+        assert gauge("bmn_queue_oldest_seconds") == 0
