@@ -35,7 +35,7 @@ def list_(*, common: Common = COMMON) -> None:
         )
         for status in found
     ]
-    head = ["name", "schedule", "next", "last", "result", "error"]
+    head = ["name", "schedule", "next (UTC)", "last (UTC)", "result", "error"]
     answer([_document(status) for status in found], columns(head, rows, empty="no jobs; start: bmn run"), common)
 
 
@@ -67,7 +67,7 @@ def show(
         f"{schedule.name}: {status.registered.words}; missed ticks: {schedule.missed.value}",
         "paused" if status.registered.paused else f"next: {_moment(status.registered.next_at) or 'never'}",
         "",
-        *columns(["tick", "attempt", "result", "took", "error", "found"], rows, empty="it never ran"),
+        *columns(["tick (UTC)", "attempt", "result", "took", "error", "found"], rows, empty="it never ran"),
     ]
     document = {**_document(status), "runs": [{**_plain(as_document(run)), "seconds": run.seconds} for run in runs]}
     answer(document, lines, common)
