@@ -51,7 +51,11 @@ def due(state: State) -> DueSwap:
 
 @pytest.mark.parametrize(
     ("state", "why"),
-    [(State.ACCEPTED, AdvanceSwap), (State.DST_LIVE, AdvanceSwap), *((state, WithdrawSrcEscrow) for state in AT_STAKE)],
+    [
+        (State.ACCEPTED, AdvanceSwap),
+        (State.DST_LIVE, AdvanceSwap),
+        *((state, WithdrawSrcEscrow) for state in State if state in AT_STAKE),
+    ],
 )
 def test_a_deadline_is_critical_when_a_claim_or_a_refund_comes_next(state: State, why: Kind) -> None:
     assert judge([due(state)], [], {}, set()) == {ONE: why}
