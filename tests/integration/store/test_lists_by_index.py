@@ -11,7 +11,7 @@ from tests.support.postgres import fresh_database, in_thread
 from bmn.core.swap import State
 from bmn.core.units import Address, ChainId
 from bmn.pg.pool import Connection, connection, open_pool
-from bmn.store import swaps
+from bmn.store import feed, history, swaps
 from bmn.store.swaps import (
     DueSwap,
     StoredSwap,
@@ -79,6 +79,22 @@ async def test_each_list_reads_its_index_no_further_than_its_page(filled: Connec
         used, rows = await reads(conn, statement, *values)
         assert wanted <= used, (statement, used)
         assert rows <= page, (statement, rows)
+
+
+async def test_the_feed_reads_the_numbers_it_has_not_seen(filled: Connection) -> None:
+    used, rows = await reads(filled, feed._READ, 100, 100)
+    assert {"swap_events_by_number", "secret_events_pkey", "orders_pkey"} <= used
+    assert rows <= 100
+    used, rows = await reads(filled, feed._LAST)
+    assert used == {"swap_events_by_number", "secret_events_pkey"}
+    assert rows == 1
+
+
+async def test_a_history_reads_its_own_rows(filled: Connection) -> None:
+    [swap] = await load_swaps(filled, limit=1)
+    used, rows = await reads(filled, history._LOAD, swap.hashlock)
+    assert used == {"swap_events_pkey"}
+    assert rows == 1
 
 
 async def test_the_sweep_reads_open_swaps_only(filled: Connection) -> None:
