@@ -1,7 +1,7 @@
 """Joins calls that wait at the same time into one round trip.
 
-A call that finds a free lane goes at once and alone; calls that come while all lanes are busy wait, and the next free
-lane takes them together. So nobody waits for company, and the busier it gets the cheaper each call becomes.
+A call that finds the connection free goes at once and alone; calls that come while it is busy wait, and then go
+together. So nobody waits for company, and the busier it gets the cheaper each call becomes.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
+from bmn.pg.beside import running
 from bmn.pg.errors import translated
 from bmn.pg.pool import Pool, PoolConnection
 from bmn.pg.pooler import is_direct
@@ -37,20 +38,18 @@ class Grouped(Generic[Ask, Answer]):
 
     def __init__(
         self,
-        pool: Pool,
+        lane: "_Lane",
         answer_all: Callable[[Fetches, Sequence[Ask]], Awaitable[Sequence[Answer]]],
         touches: Callable[[Ask], frozenset[str]],
-        lanes: int,
         largest: int,
     ) -> None:
-        self._pool = pool
+        self._lane = lane
         self._answer_all = answer_all
         self._touches = touches
-        self._free = [_Lane(pool) for _ in range(lanes)]
-        self._lanes = tuple(self._free)
         self._largest = largest
         self._waiting: deque[tuple[Ask, asyncio.Future[Answer]]] = deque()
-        self._drains: set[asyncio.Task[None]] = set()
+        self._busy = False
+        self._handed_over = asyncio.Event()
 
     async def __call__(self, ask: Ask) -> Answer:
         """Return the answer to `ask`.
@@ -58,32 +57,33 @@ class Grouped(Generic[Ask, Answer]):
         Raises:
             TransientError: as `connection`; what was asked may or may not have been done.
         """
-        if not self._free:
+        if self._busy:
             future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
             self._waiting.append((ask, future))
             return await future
-        lane = self._free.pop()
+        self._busy = True
         try:
-            [answer] = await self._run(lane, [ask])
+            [answer] = await self._run([ask])
         finally:
-            self._pass_on(lane)
+            if self._waiting:
+                self._handed_over.set()
+            else:
+                self._busy = False
         return answer
 
-    def _pass_on(self, lane: "_Lane") -> None:
-        """Let the lane work for those who wait, or rest."""
-        if not self._waiting:
-            self._free.append(lane)
-            return
-        drain = asyncio.get_running_loop().create_task(self._drain(lane))
-        self._drains.add(drain)  # the loop itself keeps no hold of it
-        drain.add_done_callback(self._drains.discard)
-
-    async def _drain(self, lane: "_Lane") -> None:
+    async def answer_those_who_wait(self) -> None:
+        """Work until cancelled; who still waits then is cancelled, too."""
+        batch: list[tuple[Ask, asyncio.Future[Answer]]] = []
         try:
-            while batch := self._next_batch():
-                await self._answer_batch(lane, batch)
+            while True:
+                await self._handed_over.wait()
+                self._handed_over.clear()
+                while batch := self._next_batch():
+                    await self._answer_batch(batch)
+                self._busy = False
         finally:
-            self._free.append(lane)
+            for _, future in (*batch, *self._waiting):
+                future.cancel()
 
     def _next_batch(self) -> "list[tuple[Ask, asyncio.Future[Answer]]]":
         """Take those that have waited longest and do not touch the same things."""
@@ -101,13 +101,13 @@ class Grouped(Generic[Ask, Answer]):
         self._waiting.extendleft(reversed(left))
         return batch
 
-    async def _answer_batch(self, lane: "_Lane", batch: "list[tuple[Ask, asyncio.Future[Answer]]]") -> None:
+    async def _answer_batch(self, batch: "list[tuple[Ask, asyncio.Future[Answer]]]") -> None:
         try:
-            answers = await self._run(lane, [ask for ask, _ in batch])
+            answers = await self._run([ask for ask, _ in batch])
         except asyncpg.PostgresError:
             # One of them is at fault, and nothing stands: each for itself tells which.
             for ask, future in batch:
-                await self._answer_one(lane, ask, future)
+                await self._answer_one(ask, future)
         except Exception as error:  # noqa: BLE001 - it belongs to those who asked
             for _, future in batch:
                 _fail(future, error)
@@ -115,23 +115,17 @@ class Grouped(Generic[Ask, Answer]):
             for (_, future), answer in zip(batch, answers, strict=True):
                 _succeed(future, answer)
 
-    async def _answer_one(self, lane: "_Lane", ask: Ask, future: "asyncio.Future[Answer]") -> None:
+    async def _answer_one(self, ask: Ask, future: "asyncio.Future[Answer]") -> None:
         try:
-            [answer] = await self._run(lane, [ask])
+            [answer] = await self._run([ask])
         except Exception as error:  # noqa: BLE001 - it belongs to the one who asked
             _fail(future, error)
         else:
             _succeed(future, answer)
 
-    async def _run(self, lane: "_Lane", asks: Sequence[Ask]) -> Sequence[Answer]:
+    async def _run(self, asks: Sequence[Ask]) -> Sequence[Answer]:
         with translated():
-            return await self._answer_all(lane, asks)
-
-    async def close(self) -> None:
-        """Give the connections back when those who wait have been answered."""
-        await asyncio.gather(*self._drains, return_exceptions=True)
-        for lane in self._lanes:
-            await lane.close()
+            return await self._answer_all(self._lane, asks)
 
 
 class _Lane:
@@ -181,19 +175,20 @@ async def open_grouped(
     answer_all: Callable[[Fetches, Sequence[Ask]], Awaitable[Sequence[Answer]]],
     *,
     touches: Callable[[Ask], frozenset[str]] = lambda _: frozenset(),
-    lanes: int = 1,
     largest: int = 64,
 ) -> AsyncIterator[Grouped[Ask, Answer]]:
     """Yield a function that answers asks by `answer_all`, at most `largest` in one call of it.
 
     `answer_all` must do all or nothing when it raises. Asks that touch the same thing are never in one call, and keep
-    their order. Takes up to `lanes` connections of the pool for itself.
+    their order. Takes a connection of the pool for itself.
     """
-    grouped = Grouped(pool, answer_all, touches, lanes, largest)
+    lane = _Lane(pool)
+    grouped = Grouped(lane, answer_all, touches, largest)
     try:
-        yield grouped
+        async with running(grouped.answer_those_who_wait()):
+            yield grouped
     finally:
-        await grouped.close()
+        await lane.close()
 
 
 def _succeed(future: "asyncio.Future[Answer]", answer: Answer) -> None:

@@ -27,8 +27,6 @@ LONGEST_KEY = 1024
 LARGEST_VALUE = 1 << 20
 """In bytes: a commit is held in memory several times over."""
 
-_WRITING_LANES = 1  # one waits for the disk while the other computes
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
@@ -200,10 +198,10 @@ class Kv:
 
 @asynccontextmanager
 async def open_kv(pool: Pool, wake: Wake) -> AsyncIterator[Kv]:
-    """Yield the table; it keeps three connections of the pool for itself while in use."""
+    """Yield the table; it keeps two connections of the pool for itself while in use."""
     async with (
         open_grouped(pool, _read_all) as read,
-        open_grouped(pool, commit_all, touches=lambda commit: commit.touches, lanes=_WRITING_LANES) as write,
+        open_grouped(pool, commit_all, touches=lambda commit: commit.touches) as write,
     ):
         yield Kv(pool, wake, Watchers(pool, wake), read, write)
 
