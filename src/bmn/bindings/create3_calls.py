@@ -1,6 +1,8 @@
 """Calldata of the CREATE3 factory and of the CREATE2 deployer that puts it on a chain."""
 
 from bmn.bindings.abi import decode_address_result, encode_dynamic, selector
+from bmn.bindings.codec import decode
+from bmn.core.errors import BadInput
 from bmn.core.units import Address, Hash32
 from bmn.core.words import encode_address, encode_uint
 
@@ -19,6 +21,20 @@ def build_create2(salt: Hash32, init_code: bytes) -> bytes:
 def build_deploy(salt: Hash32, init_code: bytes) -> bytes:
     """Create a contract; its address depends on the caller and `salt` only."""
     return DEPLOY + salt + encode_uint(64) + encode_dynamic(init_code)
+
+
+def decode_deploy(data: bytes) -> tuple[Hash32, bytes]:
+    """Read the calldata of `deploy`: salt and creation code.
+
+    Raises:
+        BadInput: BAD_ABI: another call, or not as an encoder writes it.
+    """
+    if data[:4] != DEPLOY:
+        raise BadInput("BAD_ABI", "this is no call of deploy")
+    salt, code = decode("(bytes32,bytes)", data[4:])
+    assert isinstance(salt, bytes)
+    assert isinstance(code, bytes)
+    return Hash32(salt), code
 
 
 def build_get_deployed(deployer: Address, salt: Hash32) -> bytes:

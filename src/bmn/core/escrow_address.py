@@ -58,9 +58,13 @@ def create3_address(*, create3_factory: Address, deployer: Address, salt: Hash32
 
     The address depends neither on the contract's code nor on its constructor's arguments.
     """
-    proxy = create2_address(
+    return create_address(create3_proxy(create3_factory=create3_factory, deployer=deployer, salt=salt), 1)
+
+
+def create3_proxy(*, create3_factory: Address, deployer: Address, salt: Hash32) -> Address:
+    """Return the one-off contract that runs the creation code: `msg.sender` of the constructor."""
+    return create2_address(
         deployer=create3_factory,
         salt=Hash32(keccak(deployer + salt)),
         init_code_hash=Hash32(_CREATE3_PROXY_HASH),
     )
-    return create_address(proxy, 1)
