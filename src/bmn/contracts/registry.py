@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
 
+from bmn.bindings.variants import Variant
 from bmn.core.units import Address, ChainId
 
 
@@ -27,6 +28,8 @@ class KnownContract:
     """Whose and which release."""
     kind: str
     """`factory` or `token`."""
+    variant: Variant | None
+    """Whose events a factory emits; a token has none."""
     address: Address
     """The same on all its chains."""
     chains: tuple[ChainId, ...]
@@ -44,6 +47,7 @@ def known_contracts() -> tuple[KnownContract, ...]:
         KnownContract(
             name=row["name"],
             kind=row["kind"],
+            variant=Variant(row["variant"]) if "variant" in row else None,
             address=Address.from_hex(row["address"]),
             chains=tuple(map(ChainId, row["chains"])),
             standing=Standing(row["status"]),
@@ -63,3 +67,8 @@ def refused_factory(address: Address) -> KnownContract | None:
         ),
         None,
     )
+
+
+def variant_of(factory: Address) -> Variant | None:
+    """Return how to read the events of a known factory and its escrows; says nothing about using it."""
+    return next((entry.variant for entry in known_contracts() if entry.address == factory), None)
