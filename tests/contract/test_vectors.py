@@ -12,12 +12,7 @@ from tests.vector_runner.timelocks import CHECKS
 
 Checks = Callable[[str], Mapping[str, Check]]
 
-_FOREIGN_FILES = {"bmn_variants", "immutables_v12"}
 _CASES = [case for path in sorted(DEFAULT_DIR.glob("*.json")) for case in load_cases(path)]
-
-
-def _is_foreign(case: Case) -> bool:
-    return case.file in _FOREIGN_FILES or (case.file == "abi" and case.input["variant"] != "1inch-v1")
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +28,9 @@ def checks_of() -> Iterator[Checks]:
         yield checks
 
 
-@pytest.mark.parametrize("case", [case for case in _CASES if not _is_foreign(case)], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", _CASES, ids=lambda case: case.id)
 def test_reproduces(case: Case, checks_of: Checks) -> None:
-    outcome = judge(case, checks_of(case.file))
-    assert outcome.failure is None
-    assert not outcome.is_open
-
-
-def test_only_cases_of_contracts_we_never_speak_to_are_open(checks_of: Checks) -> None:
-    foreign = [judge(case, checks_of(case.file)) for case in _CASES if _is_foreign(case)]
-    assert [outcome.case_id for outcome in foreign if not outcome.is_open] == []
+    assert judge(case, checks_of(case.file)).failure is None
 
 
 def _timelocks_case() -> Case:

@@ -1,4 +1,4 @@
-"""Runs vector files and says for every case whether it passed, failed or is open."""
+"""Runs vector files and says for every case whether it passed."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -16,6 +16,7 @@ from tests.vector_runner import (
     extension,
     factory_checks,
     immutables_hash,
+    immutables_v12,
     maker_traits,
     merkle_secrets,
     order_hash,
@@ -25,7 +26,7 @@ from tests.vector_runner import (
     timelocks,
     variants,
 )
-from tests.vector_runner.cases import Case, Check, Open, load_cases, run_case
+from tests.vector_runner.cases import Case, Check, load_cases, run_case
 
 _PURE: Mapping[str, Mapping[str, Check]] = {
     "abi": abi.CHECKS,
@@ -37,7 +38,7 @@ _PURE: Mapping[str, Mapping[str, Check]] = {
     "escrow_order": escrow_order.CHECKS,
     "extension": extension.CHECKS,
     "immutables_hash": immutables_hash.CHECKS,
-    "immutables_v12": variants.CHECKS,
+    "immutables_v12": immutables_v12.CHECKS,
     "maker_traits": maker_traits.CHECKS,
     "merkle_secrets": merkle_secrets.CHECKS,
     "order_hash": order_hash.CHECKS,
@@ -50,7 +51,6 @@ _ON_CHAIN = {
     "factory_checks": factory_checks.open_checks,
     "swap_flows": swap_flows.open_checks,
 }
-_MAY_BE_OPEN = {"abi", "bmn_variants", "immutables_v12"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +59,7 @@ class Outcome:
 
     case_id: str
     failure: str | None = None
-    """None: passed, or open."""
-    is_open: bool = False
+    """None: passed."""
 
 
 @contextmanager
@@ -78,10 +77,6 @@ def judge(case: Case, checks: Mapping[str, Check]) -> Outcome:
         return Outcome(case_id=case.id, failure=f"unknown kind {case.kind!r}")
     try:
         return Outcome(case_id=case.id, failure=run_case(case, check))
-    except Open as reason:
-        if case.file in _MAY_BE_OPEN:
-            return Outcome(case_id=case.id, is_open=True)
-        return Outcome(case_id=case.id, failure=f"may not be open: {reason}")
     except Exception as error:  # noqa: BLE001 - one broken case must not hide the others
         return Outcome(case_id=case.id, failure=f"{type(error).__name__}: {error}")
 
