@@ -67,6 +67,9 @@ def build_event_routes(
         after = _parse_number(last_event_id)
         if len(readers) >= most_readers:
             return problem(503, "TOO_MANY_READERS", "as many read the events as may", hint="try again later")
+        if after is not None:
+            async with open_feed(after):
+                pass  # refused here rather than within a stream that has begun
         state = request.app.state
         frames = _frames(open_feed(after), readers, lambda: bool(state.get("stopping")), heartbeat)
         # Nothing between us and the reader may hold events back.

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, assert_never
 
 import asyncpg
 
-from bmn.core.errors import TransientError
+from bmn.core.errors import BadInput, TransientError
 from bmn.core.swap import State
 from bmn.core.units import ChainId, Hashlock, OrderHash, Secret
 from bmn.pg.pool import Pool, connection
@@ -177,11 +177,16 @@ async def open_feed(pool: Pool, wake: Wake, clock: Clock, *, after: int | None =
     Events of one swap come in order, each once; those of another process with its wake-up, or within half a second.
 
     Raises:
+        BadInput: `BAD_EVENT_ID`: no event has come so far; the database was put back to an older state.
         TransientError: the database is away.
     """
     woken = wake.subscribe()
     try:
-        yield Feed(pool, woken, clock, after=await _settled_end(pool, clock) if after is None else after)
+        if after is None:
+            after = await _settled_end(pool, clock)
+        else:
+            await _check_reached(pool, after)
+        yield Feed(pool, woken, clock, after=after)
     finally:
         wake.unsubscribe(woken)
 
@@ -199,6 +204,15 @@ async def _events(feed: Feed) -> AsyncGenerator[OrderEvent, None]:
     while True:
         for event in await feed.read(_POLL_SECONDS):
             yield event
+
+
+async def _check_reached(pool: Pool, number: int) -> None:
+    async with connection(pool) as conn:
+        last: int = await conn.fetchval(_LAST)
+    if number > last:
+        raise BadInput(
+            "BAD_EVENT_ID", f"there is no event {number} yet, the last is {last}", hint="read all, then begin anew"
+        )
 
 
 async def _settled_end(pool: Pool, clock: Clock) -> int:

@@ -5,12 +5,14 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from tests.support.api_values import DST, SRC
 from tests.support.hand_clock import HandClock
 from tests.support.postgres import fresh_database
 from tests.support.stored_swaps import SEALER, a_place, an_order, put_swap
 from tests.support.swap_values import A_SECRET, TAKER
 
+from bmn.core.errors import BadInput
 from bmn.core.swap import Decision, State
 from bmn.core.units import Hashlock, Secret
 from bmn.pg.beside import running
@@ -313,3 +315,12 @@ async def test_a_reader_that_waited_long_enough_gets_nothing_and_goes_on(store: 
         await put_swap(store)
         assert len(await feed.read(5)) == 1
         assert feed.last == 1
+
+
+async def test_a_number_that_was_never_given_is_refused(store: Pool) -> None:
+    await put_swap(store)
+    async with open_feed(store, Wake(), SystemClock(), after=1) as feed:
+        assert feed.last == 1
+    with pytest.raises(BadInput, match="BAD_EVENT_ID"):
+        async with open_feed(store, Wake(), SystemClock(), after=2):
+            pass
