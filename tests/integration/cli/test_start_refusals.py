@@ -55,7 +55,9 @@ async def test_an_older_database_is_refused_with_the_command_that_helps(
 async def test_a_newer_database_is_refused(world: Devnet, tmp_path: Path, database: str) -> None:
     await upgrade(database, LOCATIONS)
     connection = await asyncpg.connect(database)
-    await connection.execute("UPDATE bmn_version SET version_num = '9999'")
+    await connection.execute(
+        "UPDATE bmn_version SET version_num = '9999' WHERE version_num = (SELECT max(version_num) FROM bmn_version)"
+    )
     await connection.close()
     for words in (["run"], ["status"], ["migrate"]):
         code, said = await refusal(world, tmp_path, database, words)
