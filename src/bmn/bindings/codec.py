@@ -135,9 +135,9 @@ def _encode(kind: _Type, value: Value) -> bytes:
         case _Word():
             return _encode_word(kind, value)
         case _Blob(is_text):
-            raw = value.encode() if is_text and isinstance(value, str) else value
-            if not isinstance(raw, bytes):
+            if not isinstance(value, str if is_text else bytes):
                 raise BadInput("BAD_VALUE", f"{type(value).__name__} is not {'text' if is_text else 'bytes'}")
+            raw = value.encode() if isinstance(value, str) else bytes(value)
             return encode_uint(len(raw)) + raw + bytes(-len(raw) % WORD)
         case _Array(item):
             items = _items(value)

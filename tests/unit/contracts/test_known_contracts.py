@@ -1,4 +1,4 @@
-from bmn.contracts.registry import Standing, known_contracts, refused_factory
+from bmn.contracts.registry import Standing, known_contracts, refused_factory, variant_of
 from bmn.core.units import Address
 
 MISSION_FACTORY = Address.from_hex("0x75ee15F6BfDd06Aee499ed95e8D92a114659f4d1")
@@ -27,3 +27,15 @@ def test_no_known_factory_is_used_for_ours() -> None:
 def test_no_address_stands_twice() -> None:
     addresses = [entry.address for entry in known_contracts()]
     assert len(addresses) == len(set(addresses))
+
+
+def test_every_known_factory_is_readable_and_none_of_them_usable() -> None:
+    for entry in known_contracts():
+        assert (entry.variant is not None) == (entry.kind == "factory")
+        assert variant_of(entry.address) is entry.variant
+        if entry.variant is not None:
+            assert refused_factory(entry.address) is not None
+
+
+def test_an_unknown_factory_has_no_variant() -> None:
+    assert variant_of(Address(bytes(20))) is None
