@@ -30,7 +30,7 @@ from bmn.messages import (
 from bmn.pg.beside import running
 from bmn.pg.dead import load_dead
 from bmn.pg.pool import connection, transaction
-from bmn.pg.queue import Claimed, claim
+from bmn.pg.queue import Claimed, NewMessage, Priority, claim, enqueue
 from bmn.pg.worker import run_worker
 from bmn.resolver.advance import advance_swap
 from bmn.resolver.intake import Accepted
@@ -126,6 +126,28 @@ async def test_deploying_is_given_up_after_its_last_retry_and_the_swap_is_not(ri
         await wake_swap(conn, swap.hashlock)
     await Failing(rig, 6).work()
     assert await standing(rig, swap) == ("LOCKING", ["lock"], 1)
+
+
+POISON = {
+    "UNKNOWN_KIND": b'{"kind":"advance_swap@9","hashlock":"0x%s"}' % (b"00" * 32),
+    "BAD_MESSAGE": b'{"kind":"advance_swap@1","hashlock":"0x00"}',
+    "MESSAGE_TOO_LARGE": b" " * 5_000_000,
+}
+
+
+async def test_poison_is_dead_at_once_and_holds_nobody_up(rig: ResolverRig) -> None:
+    swap = await rig.accept(103)
+    await rig.read()
+    async with transaction(rig.pool) as conn:
+        for payload in POISON.values():  # never given up, if it could be read
+            poison = NewMessage(queue=CRITICAL, kind="advance_swap@1", payload=payload, priority=Priority.CRITICAL)
+            await enqueue(conn, poison)
+    working = Failing(rig, 0)
+    await working.work()
+    assert await standing(rig, swap) == ("FILLING", ["fill"], 0)
+    assert working.seen == len(POISON) + 1
+    async with connection(rig.pool) as conn:
+        assert {dead.code for dead in await load_dead(conn)} == POISON.keys()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=kind_of)
