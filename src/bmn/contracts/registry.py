@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from importlib import resources
 
 from bmn.bindings.variants import Variant
@@ -40,6 +41,7 @@ class KnownContract:
     """Why."""
 
 
+@cache
 def known_contracts() -> tuple[KnownContract, ...]:
     """Return the registry."""
     rows = json.loads(resources.files("bmn.contracts").joinpath("known.json").read_text())
