@@ -111,5 +111,6 @@ def _ask(command: KeyCommand) -> str:
 
 def _complaint(stderr: bytes) -> str:
     """Return the end of what it said; whatever looks like a key is left out."""
-    said = " ".join(stderr.decode(errors="replace").split())[-300:]
-    return re.sub(r"[0-9a-zA-Z+/=_-]{32,}", "…", said) or "it said nothing"
+    said = " ".join(stderr.decode(errors="replace").split())
+    # Before the cut: a key that it goes through would not look like one.
+    return re.sub(r"[0-9a-zA-Z+/=_-]{32,}", "…", said)[-300:] or "it said nothing"

@@ -84,6 +84,13 @@ def test_a_command_that_fails_is_quoted_without_anything_like_a_key() -> None:
     assert "no such key ring: prod" in error.detail
 
 
+def test_a_key_at_the_edge_of_what_is_quoted_is_left_out_whole() -> None:
+    program = f"import sys; sys.exit('{KEY.hex()} ' + 'x ' * 120 + 'is not the key of this ring')"
+    said = refusal(KeyCommand(words=(sys.executable, "-c", program))).detail
+    assert "is not the key of this ring" in said
+    assert KEY.hex()[-8:] not in said
+
+
 def test_a_command_is_not_waited_for_longer_than_its_time() -> None:
     program = f"import signal; print('{KEY.hex()}', flush=True); signal.pause()"
     error = refusal(KeyCommand(words=(sys.executable, "-c", program), timeout=0.5))
