@@ -7,7 +7,7 @@ from tests.support.drill_orders import QUEUE
 from bmn.pg.pool import Connection, Pool, transaction
 from bmn.pg.queue import Claimed, NewMessage, enqueue, finish
 
-ACCOUNTS = 6
+ACCOUNTS = 16
 EACH = 1000
 
 TABLES = """

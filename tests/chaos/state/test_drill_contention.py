@@ -21,7 +21,8 @@ from bmn.pg.worker import run_worker
 from bmn.seams import SystemClock, SystemRng
 
 TRANSFERS = 1000 if FULL else 40
-ATTEMPTS = 12
+ATTEMPTS = 9
+"""After the tenth a person would be told."""
 LEAKED = 4
 ANSWER_SECONDS = 6.0 if FULL else 5.0 + SLACK_SECONDS
 """The server ends a transaction that does nothing after 5 seconds."""
