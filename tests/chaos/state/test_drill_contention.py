@@ -20,7 +20,7 @@ from bmn.pg.wake import Wake
 from bmn.pg.worker import run_worker
 from bmn.seams import SystemClock, SystemRng
 
-TRANSFERS = 1000 if FULL else 40
+TRANSFERS = 1000 if FULL else 80
 ATTEMPTS = 9
 """After the tenth a person would be told."""
 LEAKED = 4
