@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from cyclopts import App, Parameter
 
-from bmn.cli.running import COMMON, Common, answer, columns, read_settings, run_command
+from bmn.cli.running import COMMON, ROWS, Common, answer, columns, read_settings, run_command
 
 if TYPE_CHECKING:
     from bmn.pg.pool import Connection
@@ -41,7 +41,11 @@ def list_(*, common: Common = COMMON) -> None:
 
 @app.command(help_epilogue="Example: bmn jobs show state-sync --limit 5")
 def show(
-    name: JobName, /, *, limit: Annotated[int, Parameter(help="How many runs.")] = 20, common: Common = COMMON
+    name: JobName,
+    /,
+    *,
+    limit: Annotated[int, Parameter(help="How many runs.", validator=ROWS)] = 20,
+    common: Common = COMMON,
 ) -> None:
     """Show one job with its last runs."""
     from bmn.cli.documents import as_document

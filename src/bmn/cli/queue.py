@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from cyclopts import App, Parameter
 
-from bmn.cli.running import COMMON, Common, answer, columns, read_settings, run_command
+from bmn.cli.running import COMMON, ROW_NUMBER, Common, answer, columns, read_settings, run_command
 
 if TYPE_CHECKING:
     from bmn.pg.pool import Connection
 
 T = TypeVar("T")
 
-MessageId = Annotated[int, Parameter(help="Its number in the list.")]
-SomeId = Annotated[int | None, Parameter(help="Its number in the list; or --all.")]
+MessageId = Annotated[int, Parameter(help="Its number in the list.", validator=ROW_NUMBER)]
+SomeId = Annotated[int | None, Parameter(help="Its number in the list; or --all.", validator=ROW_NUMBER)]
 All = Annotated[bool, Parameter(name="--all", negative="", help="Every one, of --queue and --kind where given.")]
 Queue = Annotated[str | None, Parameter(help="Only of this queue.")]
 Kind = Annotated[str | None, Parameter(help="Only of this kind, as new_order@1.")]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 if TYPE_CHECKING:
     from bmn.config.settings import Settings
@@ -28,6 +29,10 @@ class Common:
 
 
 COMMON: Final = Common()
+ROWS: Final = Number(gte=1, lte=10_000)
+"""Takes how many rows are shown."""
+ROW_NUMBER: Final = Number(gte=0, lte=2**63 - 1)
+"""Takes what the database numbers rows with."""
 _TERMINATED: Final = 143
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from bmn.cli.running import COMMON, Common, answer, columns, read_settings, run_command
+from bmn.cli.running import COMMON, ROW_NUMBER, ROWS, Common, answer, columns, read_settings, run_command
 
 if TYPE_CHECKING:
     from bmn.core.swap import State
@@ -25,8 +25,10 @@ def list_(
     maker: Annotated[str | None, Parameter(help="Only swaps of this address.")] = None,
     open_: Annotated[bool, Parameter(name="--open", negative="", help="Only swaps that go on.")] = False,
     due: Annotated[str | None, Parameter(help="Only swaps with a deadline on this chain, soonest first.")] = None,
-    limit: Annotated[int, Parameter(help="At most so many.")] = 50,
-    below: Annotated[int | None, Parameter(help="Go on below this number, the last of the page before.")] = None,
+    limit: Annotated[int, Parameter(help="At most so many.", validator=ROWS)] = 50,
+    below: Annotated[
+        int | None, Parameter(help="Go on below this number, the last of the page before.", validator=ROW_NUMBER)
+    ] = None,
     common: Common = COMMON,
 ) -> None:
     """List swaps, newest first."""
@@ -169,7 +171,9 @@ def history(name: SwapName, /, *, common: Common = COMMON) -> None:
 @app.command(help_epilogue="Example: bmn swap watch --json")
 def watch(
     *,
-    after: Annotated[int | None, Parameter(help="Begin after the event of this number; else with what comes.")] = None,
+    after: Annotated[
+        int | None, Parameter(help="Begin after the event of this number; else with what comes.", validator=ROW_NUMBER)
+    ] = None,
     common: Common = COMMON,
 ) -> None:
     """Print what happens to swaps, one line each, until interrupted."""
@@ -240,11 +244,19 @@ def _chains(view: "SwapView") -> str:
 
 
 async def _find(conn: "Connection", name: str) -> "SwapView":
-    from bmn.core.errors import NotFound
+    from bmn.core.errors import BadInput, NotFound
     from bmn.core.units import Hashlock, OrderHash
     from bmn.resolver.view import load_view
     from bmn.store.swaps import load_swap
 
+    try:
+        OrderHash.from_hex(name)
+    except BadInput as error:
+        raise BadInput(
+            error.code,
+            f"{name!r:.80} is neither an order hash nor a hashlock",
+            hint="either has 32 bytes, in 0x-hex; see: bmn swap list",
+        ) from error
     view = await load_view(conn, OrderHash.from_hex(name))
     if view is None:
         swap = await load_swap(conn, Hashlock.from_hex(name))

@@ -80,6 +80,31 @@ def test_bad_input_gets_one_line_and_its_exit_code(tmp_path: Path, words: list[s
     one_line(bmn(*words, cwd=tmp_path), code, exit_code)
 
 
+@pytest.mark.parametrize("number", ["-1", str(2**63)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["jobs", "show", "state-sync", "--limit"],
+        ["swap", "list", "--limit"],
+        ["swap", "list", "--below"],
+        ["swap", "watch", "--after"],
+        ["queue", "dead", "show"],
+        ["queue", "dead", "retry"],
+        ["queue", "dead", "drop"],
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_before_anything_is_asked(
+    words: list[str], number: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bmn.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main([*words, number])
+    assert ended.value.code == 2
+    assert f'USAGE: Invalid value "{number}"' in capsys.readouterr().err
+
+
 def test_an_unknown_key_gets_one_line_with_the_right_one(tmp_path: Path) -> None:
     (tmp_path / "bmn.toml").write_text("[api]\nprot = 8080\n")
     done = bmn("config", "check", cwd=tmp_path)
