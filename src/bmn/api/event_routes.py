@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, Final
+from weakref import WeakSet
 
 import msgspec
 from litestar import Request, Response, get
@@ -57,7 +58,7 @@ def build_event_routes(
     open_feed: OpenFeed, *, most_readers: int = 32, heartbeat: float = 15.0
 ) -> Sequence[HTTPRouteHandler]:
     """Return the route of the stream: open to `most_readers` at once, silent for at most `heartbeat` seconds."""
-    readers: set[object] = set()
+    readers: WeakSet[_Reader] = WeakSet()
 
     @get("/api/v1/events", media_type="text/event-stream")
     async def stream_events(
@@ -65,13 +66,16 @@ def build_event_routes(
         last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
     ) -> Response[Any]:
         after = _parse_number(last_event_id)
-        if len(readers) >= most_readers:
-            return problem(503, "TOO_MANY_READERS", "as many read the events as may", hint="try again later")
         if after is not None:
             async with open_feed(after):
                 pass  # refused here rather than within a stream that has begun
+        # Nobody else comes in between the look and the place.
+        if len(readers) >= most_readers:
+            return problem(503, "TOO_MANY_READERS", "as many read the events as may", hint="try again later")
+        reader = _Reader()
+        readers.add(reader)
         state = request.app.state
-        frames = _frames(open_feed(after), readers, lambda: bool(state.get("stopping")), heartbeat)
+        frames = _frames(open_feed(after), reader, readers, lambda: bool(state.get("stopping")), heartbeat)
         # Nothing between us and the reader may hold events back.
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return Stream(frames, media_type="text/event-stream", headers=headers)
@@ -116,15 +120,18 @@ def show_event(event: OrderEvent) -> OrderCreatedBody | OrderUpdatedBody | Secre
             )
 
 
+class _Reader:
+    """Holds a place among the readers for as long as he is referred to: a stream may never be begun."""
+
+
 async def _frames(
     opening: AbstractAsyncContextManager[Feed],
-    readers: set[object],
+    reader: _Reader,
+    readers: WeakSet[_Reader],
     is_stopping: Callable[[], bool],
     heartbeat: float,
 ) -> AsyncIterator[bytes]:
     """Yield frames until the program stops. A client that reads slowly is read for slowly; nothing piles up."""
-    reader = object()
-    readers.add(reader)
     try:
         async with opening as feed:
             # An id without data: a client that is cut off before its first event goes on from here, too.
