@@ -138,6 +138,7 @@ class _Worker:
         self._lease = lease
         self._longest = longest
         self._jobs: dict[int, _Job] = {}
+        """By token: a message may come back while an attempt that lost it still goes on."""
         self._stopping = False
         self._ask_due_at = 0.0
 
@@ -165,13 +166,20 @@ class _Worker:
             try:
                 claims = await claim(self._pool, self._queues, free, self._lease, least=least)
                 for claimed in claims:
+                    self._lose_earlier(claimed)
                     task = group.create_task(self._work(claimed), name=f"{claimed.queue} {claimed.id}")
-                    self._jobs[claimed.id] = _Job(claimed, task, asked_at + self._lease * 2 / 3)
+                    self._jobs[claimed.token] = _Job(claimed, task, asked_at + self._lease * 2 / 3)
                 if len(claims) < free:
                     pause = await self._seconds_idle()
             except TransientError as error:
                 observe.worker_waits(error.code)
             await wait_for(self._woken, pause)
+
+    def _lose_earlier(self, claimed: Claimed) -> None:
+        """Stop our own attempt at a message that we could claim again: its lease has ended."""
+        for job in self._jobs.values():
+            if job.claimed.id == claimed.id:
+                job.lose()
 
     async def _seconds_idle(self) -> float:
         """Return how long to wait: until a delayed message is due, or until it is time to ask when that is."""
@@ -197,7 +205,7 @@ class _Worker:
             for job in held:
                 if ours is not None and job.claimed.id in ours:
                     job.believed_until = asked_at + self._lease * 2 / 3
-                elif (ours is not None or now >= job.believed_until) and job.claimed.id in self._jobs:
+                elif (ours is not None or now >= job.believed_until) and job.claimed.token in self._jobs:
                     job.lose()
 
     async def sweep(self) -> None:
@@ -211,7 +219,7 @@ class _Worker:
             await self._clock.sleep(_POLL_SECONDS)
 
     async def _work(self, claimed: Claimed) -> None:
-        job = self._jobs[claimed.id]
+        job = self._jobs[claimed.token]
         started = self._clock.monotonic()
         try:
             await self._attempt(claimed)
@@ -230,7 +238,7 @@ class _Worker:
             with suppress(TransientError):  # the lease ends by itself, and the message comes back
                 await self._failed(claimed, error)
         finally:
-            del self._jobs[claimed.id]
+            del self._jobs[claimed.token]
             self._woken.set()
 
     async def _attempt(self, claimed: Claimed) -> None:

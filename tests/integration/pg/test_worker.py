@@ -379,6 +379,34 @@ async def test_a_handler_whose_message_went_to_another_is_stopped(rig: Rig) -> N
     assert len(rig.handled) == 1
 
 
+async def test_a_message_that_comes_back_while_its_lost_attempt_goes_on_is_kept_and_ends_once(rig: Rig) -> None:
+    """As after a pause of the process: another one took the message back, and this one claims it again."""
+    stopped = asyncio.Event()
+
+    async def handle(claimed: Claimed) -> None:
+        if claimed.payload != b"x" or len(rig.handled) > 1:
+            await stopped.wait()
+            async with connection(rig.pool) as conn:
+                first = await conn.fetchval("SELECT lease_until FROM messages WHERE id = $1", claimed.id)
+            await rig.until(f"SELECT clock_timestamp() > '{first}'", True)  # only a renewed lease lives so long
+            await rig.finish(claimed)
+            return
+        async with connection(rig.pool) as conn:
+            await conn.execute("UPDATE messages SET lease_token = NULL, lease_until = NULL")
+        rig.wake.signal()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    await rig.put()
+    async with rig.working(handle):
+        await rig.until_empty()
+        await rig.put("next")
+        await rig.until_empty()
+    assert [(one.payload, one.attempts) for one in rig.handled] == [(b"x", 1), (b"x", 2), (b"next", 1)]
+
+
 async def test_stopping_gives_back_what_is_in_hand_as_if_it_had_not_been_claimed(rig: Rig) -> None:
     started = asyncio.Event()
 
