@@ -80,6 +80,7 @@ class Commit:
         """Refuse a commit that contradicts itself."""
         _check_once("changes key", [change.key for change in self.changes])
         _check_once("puts message", [(one.queue, one.dedup) for one in self.messages if one.dedup is not None])
+        _check_once("finishes message", [one.id for one in self.finishes])
 
     @property
     def touches(self) -> frozenset[str]:
@@ -87,6 +88,7 @@ class Commit:
         found = {check.key for check in self.checks}
         found.update(change.key for change in self.changes)
         found.update(f"\0{one.queue}\0{one.dedup}" for one in self.messages if one.dedup is not None)
+        found.update(f"\0{one.id}" for one in self.finishes)  # two claims of it: one of them is late
         return frozenset(found)
 
 
@@ -378,8 +380,12 @@ def _changes(commit: Commit, version: int) -> list[Change]:
 
 
 def _check_key(key: str) -> None:
-    if not 1 <= len(key.encode(errors="replace")) <= LONGEST_KEY or "\0" in key:
-        raise BadInput("BAD_KEY", f"a key has 1 to {LONGEST_KEY} bytes and no zero byte: {key[:40]!r}")
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:  # half a surrogate pair
+        size = 0
+    if not 1 <= size <= LONGEST_KEY or "\0" in key:
+        raise BadInput("BAD_KEY", f"a key has 1 to {LONGEST_KEY} bytes of UTF-8 and no zero byte: {key[:40]!r}")
 
 
 def _check_once(what: str, found: Sequence[object]) -> None:

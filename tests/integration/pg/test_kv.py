@@ -23,7 +23,7 @@ from bmn.pg.kv import (
     sweep_expired_entries,
 )
 from bmn.pg.pool import Pool, connection, open_pool, transaction
-from bmn.pg.queue import NewMessage, Priority, claim, enqueue
+from bmn.pg.queue import NewMessage, Priority, claim, enqueue, sweep_expired
 from bmn.pg.wake import Topic, Wake
 
 GONE = -1.0
@@ -215,6 +215,34 @@ async def test_of_several_messages_all_end_or_none(kv: Kv, pool: Pool) -> None:
     assert (await kv.get("a"), await count(pool)) == (None, 2)
 
 
+async def test_a_late_workers_commit_is_refused_though_it_goes_together_with_the_owners(kv: Kv, pool: Pool) -> None:
+    await kv.commit(Commit(messages=(message(),)))
+    [late] = await claim(pool, ["q"], 1, -1)
+    assert await sweep_expired(pool) == 1
+    [owner] = await claim(pool, ["q"], 1, 60)
+    busy, refused, version = await asyncio.gather(
+        kv.set("busy", b"1"),  # those who come meanwhile share the next statement
+        kv.commit(Commit(changes=(Set(key="late", value=b"1"),), finishes=(late,))),
+        kv.commit(Commit(changes=(Set(key="owner", value=b"1"),), finishes=(owner,))),
+        return_exceptions=True,
+    )
+    assert isinstance(refused, LostLease)
+    assert isinstance(busy, int)
+    assert isinstance(version, int)
+    assert (await kv.get("late"), late.finished.is_set(), await count(pool)) == (None, False, 0)
+
+
+async def test_a_message_that_is_finished_twice_at_once_ends_once(kv: Kv, pool: Pool) -> None:
+    await kv.commit(Commit(messages=(message(),)))
+    [claimed] = await claim(pool, ["q"], 1, 60)
+    answers = await asyncio.gather(
+        kv.set("busy", b"1"),
+        *(kv.commit(Commit(changes=(Set(key=f"k{n}", value=b"1"),), finishes=(claimed,))) for n in range(2)),
+        return_exceptions=True,
+    )
+    assert [isinstance(answer, LostLease) for answer in answers] == [False, False, True]
+
+
 async def test_a_waiting_duplicate_is_folded(kv: Kv, pool: Pool) -> None:
     await asyncio.gather(*(kv.commit(Commit(messages=(message(dedup="d"),))) for _ in range(10)))
     assert await count(pool) == 1
@@ -310,7 +338,7 @@ async def test_entries_are_found_by_their_tag_and_only_by_the_last_one(kv: Kv) -
 
 
 async def test_keys_and_values_at_their_limits(kv: Kv) -> None:
-    for key in ("", "a\0b", "k" * (LONGEST_KEY + 1), "é" * (LONGEST_KEY // 2 + 1)):
+    for key in ("", "a\0b", "\ud800", "k" * (LONGEST_KEY + 1), "é" * (LONGEST_KEY // 2 + 1)):
         with pytest.raises(BadInput, match="BAD_KEY"):
             await kv.set(key, b"")
         with pytest.raises(BadInput, match="BAD_KEY"):
@@ -318,6 +346,13 @@ async def test_keys_and_values_at_their_limits(kv: Kv) -> None:
     await kv.set("k" * LONGEST_KEY, b"v" * LARGEST_VALUE)
     with pytest.raises(BadInput, match="VALUE_TOO_LARGE"):
         await kv.set("a", b"v" * (LARGEST_VALUE + 1))
+
+
+async def test_a_commit_finishes_a_message_once(kv: Kv, pool: Pool) -> None:
+    await kv.commit(Commit(messages=(message(),)))
+    [claimed] = await claim(pool, ["q"], 1, 60)
+    with pytest.raises(BadInput, match="BAD_COMMIT"):
+        Commit(finishes=(claimed, replace(claimed, token=claimed.token + 1)))
 
 
 def test_a_commit_that_contradicts_itself_is_refused() -> None:

@@ -37,7 +37,8 @@ CREATE FUNCTION kv_lock(bucket integer) RETURNS void LANGUAGE sql AS 'SELECT pg_
 """
 
 # Several commits in one statement, each for itself: a number as in kv.version where it stands, 0 where a check failed,
-# -1 where a message to be finished is not ours any more. No two commits of a call may touch the same key or `dedup`.
+# -1 where a message to be finished is not ours any more. No two commits of a call may touch the same key,
+# `dedup` or message.
 COMMIT = """
 CREATE FUNCTION kv_commit(
     commits integer,
@@ -69,7 +70,7 @@ BEGIN
     END IF;
 
     IF cardinality(f_id) > 0 THEN
-        -- Tokens are unique, so these are the right pairs.
+        -- Tokens are unique and each message is named once, so these are the right pairs.
         WITH gone AS (
             DELETE FROM messages WHERE id = ANY (f_id) AND lease_token = ANY (f_token)
                 AND (refused IS NULL OR id <> ALL (ARRAY(
