@@ -273,7 +273,7 @@ async def next_due(pool: Pool, queues: Sequence[str]) -> float | None:
 
 
 _HELD = """
-SELECT queue, kind, dedup, attempts, max_attempts FROM messages
+SELECT queue, kind, dedup, priority, run_at, attempts, max_attempts FROM messages
 WHERE id = $1 AND lease_token = $2 AND (NOT $3 OR lease_until < clock_timestamp())
 FOR UPDATE
 """
@@ -283,7 +283,9 @@ UPDATE messages
 SET attempts = GREATEST(attempts, $3), last_error = coalesce($4, last_error),
     first_failed_at = CASE WHEN $4::text IS NULL THEN first_failed_at
                            ELSE coalesce(first_failed_at, clock_timestamp()) END,
-    max_attempts = CASE WHEN max_attempts + $5 IS NOT NULL THEN GREATEST(max_attempts, $5) END
+    max_attempts = CASE WHEN max_attempts + $5 IS NOT NULL THEN GREATEST(max_attempts, $5) END,
+    priority = GREATEST(priority, $6),
+    run_at = LEAST(run_at, coalesce(clock_timestamp() + make_interval(secs => $7), $8))
 WHERE queue = $1 AND dedup = $2 AND lease_token IS NULL
 """
 
@@ -328,7 +330,17 @@ async def _let_go(
     if failure and row["max_attempts"] is not None and attempts >= row["max_attempts"]:
         await conn.execute(_DIE, message, token, *failure)
         return row
-    folded = await conn.execute(_FOLD, row["queue"], row["dedup"], attempts, error, row["max_attempts"])
+    folded = await conn.execute(
+        _FOLD,
+        row["queue"],
+        row["dedup"],
+        attempts,
+        error,
+        row["max_attempts"],
+        row["priority"],
+        delay,
+        row["run_at"],
+    )
     if folded == "UPDATE 1":
         await conn.execute(_FINISH, message, token)
     else:

@@ -1,6 +1,6 @@
 """The queue against a real server: one rule each."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
 import pytest
@@ -210,6 +210,28 @@ async def test_a_message_of_a_dead_worker_folds_into_the_duplicate_that_came_mea
     assert await sweep_expired(pool) == 1
     await done(pool, await take_one(pool))
     assert await count(pool) == 0
+
+
+async def give_up(pool: Pool, claimed: Claimed) -> None:
+    assert await retry_later(pool, claimed, "broke", 0) is Fate.WAITS
+
+
+async def die(pool: Pool, claimed: Claimed) -> None:
+    async with connection(pool) as conn:
+        await conn.execute("UPDATE messages SET lease_until = '-infinity' WHERE id = $1", claimed.id)
+    assert await sweep_expired(pool) == 1
+
+
+@pytest.mark.parametrize("let_go", [give_up, put_back, die])
+async def test_a_message_that_folds_into_a_later_and_lesser_duplicate_keeps_its_place(
+    pool: Pool, let_go: Callable[[Pool, Claimed], Awaitable[None]]
+) -> None:
+    await put(pool, dedup="d", priority=Priority.HIGH)
+    first = await take_one(pool)
+    await put(pool, dedup="d", delay=3600, priority=Priority.LOW)
+    await let_go(pool, first)
+    assert await count(pool) == 1
+    assert (await take_one(pool)).priority == Priority.HIGH
 
 
 async def test_finish_needs_a_transaction(pool: Pool) -> None:
