@@ -1,6 +1,7 @@
 """A swap whose row is wrong is found, put back and decided again from the facts."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from tests.support.api_values import CONTRACTS, DST, SRC
@@ -19,7 +20,7 @@ from tests.support.swap_values import BORN, FACTORY
 
 from bmn.core.escrow_address import escrow_address
 from bmn.core.signed_order import SwapTerms
-from bmn.core.swap import State
+from bmn.core.swap import Decision, State
 from bmn.core.units import Secret
 from bmn.core.windows import Side
 from bmn.jobs import state_sync
@@ -29,7 +30,7 @@ from bmn.pg.queue import claim
 from bmn.resolver.advance import advance_swap
 from bmn.store.history import check_history
 from bmn.store.journal import NewEscrow, save_escrows
-from bmn.store.swaps import load_swap
+from bmn.store.swaps import load_swap, save_decision
 
 _AS_SUPERUSER = "SET LOCAL session_replication_role = replica"  # what no trigger or foreign key sees
 
@@ -121,6 +122,25 @@ async def test_a_damaged_row_is_healed(store: Pool, damage: str) -> None:
     await sync(store, minute=minute_of(terms))
     await advance_all(store)
     assert await state(store, terms) is State.AWAIT_SECRET
+
+
+@pytest.mark.parametrize("last", [State.CLAIMED, State.UNWIND])
+async def test_a_row_out_of_an_old_backup_is_healed(store: Pool, last: State) -> None:
+    terms = await both_live(store)
+    for before, after in pairwise([State.AWAIT_SECRET, State.DST_LIVE, last]):
+        async with transaction(store) as conn:
+            swap = await load_swap(conn, terms.hashlock)
+            assert swap is not None
+            assert swap.state is before
+            await save_decision(conn, swap, Decision(state=after, actions=(), reason="X"), actor="test")
+    for version, state, reason in ((1, "ACCEPTED", "ORDER_ACCEPTED"), (3, "DST_LIVE", "X")):
+        await corrupt(store, f"UPDATE swaps SET version = {version}, state = '{state}', reason = '{reason}'")
+        await sync(store, minute=minute_of(terms))
+        async with connection(store) as conn:
+            swap = await load_swap(conn, terms.hashlock)
+            assert await check_history(conn) == []
+        assert swap is not None
+        assert (swap.version, swap.state) == (4, last)
 
 
 async def test_a_wrong_decision_with_a_proper_history_is_made_again(store: Pool) -> None:

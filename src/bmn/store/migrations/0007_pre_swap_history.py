@@ -95,9 +95,10 @@ HISTORY = (
     """
     CREATE FUNCTION check_swap_move() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        -- A row that contradicts its history may be put back to it, and to nothing else.
-        IF NOT EXISTS (SELECT FROM swap_events WHERE (hashlock, version, after, reason)
-                                                   = (OLD.hashlock, OLD.version, OLD.state, OLD.reason))
+        -- A row that contradicts its history, or is an old one of it, may be put back to its end, and to nothing else.
+        IF (NEW.version <> OLD.version + 1
+            OR NOT EXISTS (SELECT FROM swap_events WHERE (hashlock, version, after, reason)
+                                                       = (OLD.hashlock, OLD.version, OLD.state, OLD.reason)))
            AND (NEW.version, NEW.state, NEW.reason)
              = (SELECT version, after, reason FROM swap_events
                 WHERE hashlock = NEW.hashlock ORDER BY version DESC LIMIT 1) THEN
