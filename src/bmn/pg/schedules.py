@@ -17,6 +17,7 @@ waits or goes on is dropped under `skip`, runs after it under `once` (one waits 
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -231,14 +232,21 @@ async def load_due(conn: Connection) -> list[str]:
 
 
 _UNTIL_DUE = """
-SELECT extract(epoch FROM min(next_at) - clock_timestamp())::float8 FROM schedules WHERE NOT paused
+SELECT spec, zone, extract(epoch FROM next_at - clock_timestamp())::float8 AS seconds FROM schedules
+WHERE NOT paused AND next_at IS NOT NULL ORDER BY next_at
 """
 
 
 async def load_wait(conn: Connection) -> float | None:
-    """Return the seconds until the next tick of any schedule, at least 0; None when there is none."""
-    seconds = await conn.fetchval(_UNTIL_DUE)
-    return None if seconds is None else max(0.0, seconds)
+    """Return the seconds until the next tick of any schedule that this version reads, at least 0; None: there is none.
+
+    One that it cannot read may be due for ever: whoever waited for that would never rest.
+    """
+    for row in await conn.fetch(_UNTIL_DUE):
+        with suppress(BadInput):
+            parse_timing(row["spec"], row["zone"])
+            return max(0.0, float(row["seconds"]))
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -260,6 +260,18 @@ async def test_one_that_a_later_version_wrote_holds_up_nobody(pool: Pool) -> Non
     assert await fire_due(pool) == 1
 
 
+async def test_nobody_is_kept_awake_by_one_that_a_later_version_wrote(pool: Pool) -> None:
+    await put(pool, replace(MINUTELY, name="later"), down=timedelta(minutes=1))
+    async with connection(pool) as conn:
+        await conn.execute("UPDATE schedules SET spec = 'when the moon is full'")
+        assert await load_wait(conn) is None
+    await put(pool, replace(MINUTELY, spec="every 1h"))
+    async with connection(pool) as conn:
+        wait = await load_wait(conn)
+    assert wait is not None
+    assert wait > 0
+
+
 def test_a_message_that_is_no_run_is_for_a_person() -> None:
     with pytest.raises(PermanentError, match="BAD_MESSAGE"):
         decode_run(b"{}")
