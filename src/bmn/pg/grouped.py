@@ -149,7 +149,7 @@ class _Lane:
             raise
 
     async def _fetch(self, query: str, args: Sequence[Any]) -> Sequence[asyncpg.Record]:
-        if self._connection is None or self._connection.is_closed():
+        if self._connection is None or _is_gone(self._connection):
             await self.close()
             self._connection = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
             self._statements = {} if await is_direct(self._connection) else None
@@ -164,7 +164,7 @@ class _Lane:
         """Give the connection back; a `broken` one is not used again."""
         if self._connection is not None:
             conn, self._connection = self._connection, None
-            if broken:
+            if broken and not _is_gone(conn):
                 conn.terminate()
             await self._pool.release(conn)
 
@@ -189,6 +189,13 @@ async def open_grouped(
             yield grouped
     finally:
         await lane.close()
+
+
+def _is_gone(conn: PoolConnection) -> bool:
+    try:
+        return conn.is_closed()
+    except asyncpg.InterfaceError:  # the pool has taken a dead one back
+        return True
 
 
 def _succeed(future: "asyncio.Future[Answer]", answer: Answer) -> None:
