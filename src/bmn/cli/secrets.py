@@ -78,7 +78,7 @@ def rotate(
     from bmn.store.sealing import key_id_of
 
     settings = read_settings(common)
-    keys = load_secrets_keys(KeyFile(path=new_key_file))
+    keys = load_secrets_keys(KeyFile(path=new_key_file, named_by="--new-key-file"))
     if len(keys) != 1:
         raise BadInput("SECRETS_KEY_BAD", f"{new_key_file} holds {len(keys)} keys", hint="leave only the new one")
     key_id = key_id_of(keys[0])

@@ -92,7 +92,9 @@ def read_secret_file(path: Path, setting: str) -> str:
         mode = path.stat().st_mode
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            "SECRET_FILE_MISSING", f"{setting} names {path}, which cannot be read: {type(error).__name__}"
+            "SECRET_FILE_MISSING",
+            f"{setting} names {path}, which cannot be read: {type(error).__name__}",
+            hint=f"correct {setting}, or the file",
         ) from error
     if mode & 0o077:
         raise ConfigError("SECRET_FILE_OPEN", f"others can read {path}", hint=f"chmod 600 {path}")

@@ -25,6 +25,8 @@ class KeyFile:
     """A file that only its owner may read."""
 
     path: Path
+    named_by: str = "resolver.secrets_key_file"
+    """For people: where its name comes from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +64,8 @@ def load_secrets_keys(source: KeySource) -> tuple[bytes, ...]:
         ConfigError: SECRETS_KEY_BAD, SECRETS_KEY_COMMAND, or as `read_secret_file`; the content is not shown.
     """
     match source:
-        case KeyFile(path=path):
-            return _parse(read_secret_file(path, "the setting for the secrets key"), str(path))
+        case KeyFile(path=path, named_by=named_by):
+            return _parse(read_secret_file(path, named_by), str(path))
         case KeyText(text=text):
             return _parse(text.get_secret_value(), "BMN_SECRETS_KEY")
         case KeyCommand():

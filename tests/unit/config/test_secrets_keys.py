@@ -76,6 +76,13 @@ def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     assert refusal(a_file(tmp_path, KEY.hex(), 0o640)).code == "SECRET_FILE_OPEN"
 
 
+@pytest.mark.parametrize("named_by", ["resolver.secrets_key_file", "--new-key-file"])
+def test_a_file_that_is_not_there_is_told_with_what_named_it(tmp_path: Path, named_by: str) -> None:
+    error = refusal(KeyFile(path=tmp_path / "none.key", named_by=named_by))
+    assert error.code == "SECRET_FILE_MISSING"
+    assert error.detail.startswith(f"{named_by} names {tmp_path / 'none.key'}")
+
+
 def test_a_command_that_fails_is_quoted_without_anything_like_a_key() -> None:
     program = f"import sys; print('{SECOND.hex()}'); sys.exit('no such key ring: prod; had {KEY.hex()}')"
     error = refusal(KeyCommand(words=(sys.executable, "-c", program)))
