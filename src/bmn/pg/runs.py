@@ -8,6 +8,7 @@ from typing import Final, NewType, TypeAlias
 
 import asyncpg
 
+from bmn.pg.errors import LostLease
 from bmn.pg.pool import Connection
 from bmn.pg.schedules import Registered, RunJob, load_schedule, load_schedules
 
@@ -59,13 +60,21 @@ async def begin_run(conn: Connection, run: RunJob, attempt: int, instance: str) 
     return RunId(await conn.fetchval(_BEGIN, run.schedule, run.tick, attempt, instance))
 
 
+_SUCCEED = """
+UPDATE job_runs SET finished_at = clock_timestamp(), success = true, metrics = $2
+WHERE id = $1 AND finished_at IS NULL
+"""
+
+
 async def save_success(conn: Connection, run: RunId, metrics: Metrics) -> None:
-    """Record the result; call it in the transaction that finishes the message."""
-    await conn.execute(
-        "UPDATE job_runs SET finished_at = clock_timestamp(), success = true, metrics = $2 WHERE id = $1",
-        run,
-        json.dumps(dict(metrics)),
-    )
+    """Record the result; call it in the transaction that finishes the message.
+
+    Raises:
+        LostLease: somebody took the run over meanwhile.
+    """
+    saved = await conn.execute(_SUCCEED, run, json.dumps(dict(metrics)))
+    if saved != "UPDATE 1":
+        raise LostLease(f"run {run}")
 
 
 async def save_failure(conn: Connection, run: RunId, code: str, error: str) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
+from bmn.pg.errors import LostLease
 from bmn.pg.pool import Pool, connection, open_pool
 from bmn.pg.runs import KEPT_RUNS, begin_run, load_last_runs, load_runs, save_failure, save_success, trim_runs
 from bmn.pg.schedules import Job, RunJob
@@ -50,6 +51,14 @@ async def test_a_run_that_never_ended_is_told_as_interrupted(pool: Pool) -> None
         await save_failure(conn, dead, "TOO_LATE", "it woke up again")
         _, oldest = await load_runs(conn, "counting")
     assert oldest.code == "INTERRUPTED"
+
+
+async def test_a_run_that_was_taken_over_is_lost_to_its_first_owner(pool: Pool) -> None:
+    async with connection(pool) as conn:
+        slow = await begin_run(conn, RUN, 1, "here")
+        await begin_run(conn, RUN, 2, "there")
+        with pytest.raises(LostLease):
+            await save_success(conn, slow, {})
 
 
 async def test_the_last_run_of_each_schedule_is_found(pool: Pool) -> None:
