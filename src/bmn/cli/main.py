@@ -92,5 +92,8 @@ def _first_cause(error: BaseException) -> BaseException:
 
 
 def _say(code: str, what: str, hint: str, exit_code: int) -> int:
-    print(f"{code}: {what}" + (f" — {hint}" if hint else ""), file=sys.stderr)  # noqa: T201 - the one line
+    from bmn.cli.running import printable
+
+    line = f"{code}: {what}" + (f" — {hint}" if hint else "")
+    print(printable(line), file=sys.stderr)  # noqa: T201 - the one line
     return exit_code

@@ -87,7 +87,7 @@ def retry(
     _check_choice(message_id, all_=all_, narrowed=queue is not None or kind is not None)
     if message_id is None:
         count = _with_store(lambda conn: retry_all_dead(conn, queue=queue, kind=kind), common)
-        answer({"retried": count}, [f"{count} messages are on their queues again"], common)
+        answer({"retried": count}, [f"messages on their queues again: {count}"], common)
         return
     _with_store(lambda conn: retry_dead(conn, message_id), common)
     answer({"retried": 1}, [f"message {message_id} is on its queue again"], common)
@@ -109,7 +109,7 @@ def drop(
     _check_choice(message_id, all_=all_, narrowed=queue is not None or kind is not None)
     if message_id is None:
         count = _with_store(lambda conn: drop_all_dead(conn, queue=queue, kind=kind), common)
-        answer({"dropped": count}, [f"{count} messages are deleted"], common)
+        answer({"dropped": count}, [f"messages deleted: {count}"], common)
         return
     _with_store(lambda conn: drop_dead(conn, message_id), common)
     answer({"dropped": 1}, [f"message {message_id} is deleted"], common)

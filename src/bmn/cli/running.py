@@ -84,7 +84,12 @@ def answer(document: object, lines: Iterable[str], common: Common) -> None:
         print(json.dumps(document, default=str), flush=True)  # noqa: T201 - answering is what a command does
         return
     for line in lines:
-        print(line, flush=True)  # noqa: T201 - same; flushed, since some commands go on running
+        print(printable(line), flush=True)  # noqa: T201 - same; flushed, since some commands go on running
+
+
+def printable(text: str) -> str:
+    """Return `text` on one line, without what would move a terminal: a message or a contract may say anything."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def remark(text: str) -> None:

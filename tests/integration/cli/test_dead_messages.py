@@ -39,11 +39,11 @@ def bmn(database: str, tmp_path: Path) -> Bmn:
     return run
 
 
-async def kill(pool: Pool, payload: str, queue: str = "orders:execution") -> int:
+async def kill(pool: Pool, payload: str, queue: str = "orders:execution", *, error: str = "BROKE: because") -> int:
     async with transaction(pool) as conn:
         await enqueue(conn, NewMessage(queue=queue, kind="k@1", payload=payload.encode(), trace="block 7"))
     [one] = await claim(pool, [queue], 1, 60.0)
-    await bury(pool, one, "BROKE: because", code="BROKE")
+    await bury(pool, one, error, code="BROKE")
     return one.id
 
 
@@ -77,6 +77,17 @@ async def test_an_operator_finds_inspects_retries_and_drops_what_is_dead(bmn: Bm
         assert await read(bmn, "queue", "dead", "drop", "--all", "--queue", "orders:discovery") == {"dropped": 0}
         assert await read(bmn, "queue", "dead", "drop", str(second)) == {"dropped": 1}
         assert await read(bmn, "queue", "dead", "list") == []
+
+
+async def test_what_a_message_holds_does_not_move_the_terminal(bmn: Bmn, database: str) -> None:
+    await upgrade(database, LOCATIONS)
+    async with open_pool(database) as pool:
+        number = await kill(pool, "one\x1b[2J\r\ntwo", error="BROKE: \x1b[1Ait\nsaid")
+    _, shown, _ = await bmn("queue", "dead", "show", str(number))
+    assert shown.splitlines()[2:] == ["BROKE: �[1Ait�said", "one�[2J��two"]
+    _, listed, _ = await bmn("queue", "dead", "list")
+    assert listed.count("\n") == 2
+    assert "\x1b" not in listed
 
 
 async def test_all_of_a_kind_are_retried_at_once(bmn: Bmn, database: str) -> None:

@@ -105,6 +105,12 @@ def test_a_number_that_cannot_be_is_refused_before_anything_is_asked(
     assert f'USAGE: Invalid value "{number}"' in capsys.readouterr().err
 
 
+def test_a_failure_does_not_move_the_terminal(tmp_path: Path) -> None:
+    done = bmn("config", "check", "--config", "mis\x1b[2J\nsing.toml", cwd=tmp_path)
+    one_line(done, "CONFIG_MISSING", 3)
+    assert "\x1b" not in done.stderr
+
+
 def test_an_unknown_key_gets_one_line_with_the_right_one(tmp_path: Path) -> None:
     (tmp_path / "bmn.toml").write_text("[api]\nprot = 8080\n")
     done = bmn("config", "check", cwd=tmp_path)
