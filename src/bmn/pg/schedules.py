@@ -301,7 +301,8 @@ def choose_ticks(due: list[datetime], now: datetime, missed: Missed) -> list[dat
 
 
 _IN_THE_WAY = """
-SELECT coalesce(bool_or(lease_token IS NULL), false) AS waits, count(*) > 0 AS is_there FROM messages WHERE key = $1
+SELECT EXISTS (SELECT FROM messages WHERE key = $1 AND lease_token IS NULL) AS waits,
+       EXISTS (SELECT FROM messages WHERE key = $1 AND lease_token IS NOT NULL) AS goes_on
 """
 
 
@@ -310,7 +311,7 @@ async def _has_room(conn: Connection, schedule: Schedule) -> bool:
         return True
     row = await conn.fetchrow(_IN_THE_WAY, _key(schedule))
     assert row is not None
-    return not (row["is_there"] if schedule.missed is Missed.SKIP else row["waits"])
+    return not (row["waits"] or (row["goes_on"] and schedule.missed is Missed.SKIP))
 
 
 async def _enqueue(conn: Connection, schedule: Schedule, tick: datetime) -> None:
