@@ -115,7 +115,8 @@ class _Watcher:
         waiting = self._pending.get(key)
         if change.version <= max(self._given.get(key, 0), self._gone.get(key, 0), waiting.version if waiting else 0):
             return
-        if change.entry is None and waiting is None and key not in self._given:
+        if change.entry is None and key not in self._given:
+            self._pending.pop(key, None)
             self._gone[key] = change.version  # the reader never knew it
             return
         if waiting is None and len(self._pending) >= _MOST_PENDING:

@@ -133,6 +133,14 @@ async def test_a_deletion_is_told_only_of_a_key_that_was_told_to_exist(kv: Kv) -
                 break
 
 
+async def test_a_key_that_came_and_went_before_it_was_told_is_not_told_as_gone(kv: Kv) -> None:
+    async with kv.watch(["a", "b"]) as changes:
+        await kv.set("a", b"1")
+        await kv.delete("a")
+        await kv.set("b", b"2")
+        assert await following(changes) == ("b", b"2")
+
+
 async def test_an_expired_key_is_told_as_gone(kv: Kv) -> None:
     await kv.set("a", b"1")
     async with kv.watch(["a"]) as changes:
