@@ -20,6 +20,8 @@ class Undeliverable(PermanentError):
     """The message itself cannot be worked on: it goes to the dead at once, even one that is never given up."""
 
 
+_LONGEST_TEXT = 2000
+
 _PASSING = (
     asyncpg.PostgresConnectionError,
     asyncpg.SerializationError,
@@ -83,6 +85,11 @@ def translated_at_start() -> Iterator[None]:
             f"cannot connect to the database: {_kind(error)}",
             hint="check host, port and options in BMN_DATABASE_URL, and that the server runs",
         ) from error
+
+
+def storable(text: str) -> str:
+    """Return what PostgreSQL takes as text: a chain's revert reason may hold anything. At most 2,000 characters."""
+    return text.encode(errors="replace").decode().replace("\0", "?")[:_LONGEST_TEXT]
 
 
 def _kind(error: BaseException) -> str:

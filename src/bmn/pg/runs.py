@@ -8,7 +8,7 @@ from typing import Final, NewType, TypeAlias
 
 import asyncpg
 
-from bmn.pg.errors import LostLease
+from bmn.pg.errors import LostLease, storable
 from bmn.pg.pool import Connection
 from bmn.pg.schedules import Registered, RunJob, load_schedule, load_schedules
 
@@ -86,7 +86,7 @@ async def save_failure(conn: Connection, run: RunId, code: str, error: str) -> N
         """,
         run,
         code,
-        error,
+        storable(error),
     )
 
 

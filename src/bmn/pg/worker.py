@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from bmn.core.errors import BmnError, ConfigError, InvariantViolation, PermanentError, TimedOut, TransientError
 from bmn.observe import engine as observe
-from bmn.pg.errors import LostLease, Undeliverable
+from bmn.pg.errors import LostLease, Undeliverable, storable
 from bmn.pg.policy import RetryPolicy
 from bmn.pg.pool import Pool
 from bmn.pg.queue import Claimed, Priority, bury, claim, next_due, put_back, renew, retry_later, sweep_expired
@@ -32,7 +32,6 @@ GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.5
 _DUE_SECONDS = 0.05  # asking when delayed messages are due costs as much as a claim: not after every one
 _REPORT_EVERY = 10  # attempts of a message that is never given up
-_LONGEST_TEXT = 2000  # characters of an error that are kept
 _ORDINARY = RetryPolicy(first=0.2, longest=30.0)
 
 Handler = Callable[[Claimed], Awaitable[None]]
@@ -260,7 +259,7 @@ class _Worker:
     async def _failed(self, claimed: Claimed, error: Exception) -> None:
         code = error.code if isinstance(error, BmnError) else "UNEXPECTED"
         # The text of an unknown error may hold anything, and this goes to a table that people read.
-        text = _storable(str(error)) if isinstance(error, BmnError) else type(error).__name__
+        text = storable(str(error)) if isinstance(error, BmnError) else type(error).__name__
         observe.message_failed(claimed.queue, claimed.kind, code, claimed.attempts, error)
         for_a_person = isinstance(error, PermanentError | ConfigError | InvariantViolation)
         delay = await self._delay(claimed, error, for_a_person=for_a_person)
@@ -287,8 +286,3 @@ class _Worker:
     def _tell(self, claimed: Claimed, error: Exception) -> None:
         if self._report is not None:
             self._report(claimed, error)
-
-
-def _storable(text: str) -> str:
-    """Return what PostgreSQL takes as text: a chain's revert reason may hold anything."""
-    return text.encode(errors="replace").decode().replace("\0", "?")[:_LONGEST_TEXT]

@@ -61,6 +61,13 @@ async def test_a_run_that_was_taken_over_is_lost_to_its_first_owner(pool: Pool) 
             await save_success(conn, slow, {})
 
 
+async def test_any_text_of_a_failure_can_be_kept(pool: Pool) -> None:
+    async with connection(pool) as conn:
+        await save_failure(conn, await begin_run(conn, RUN, 1, "here"), "NO_LUCK", "a\0b\ud800c")
+        (run,) = await load_runs(conn, "counting")
+    assert run.error == "a?b?c"
+
+
 async def test_the_last_run_of_each_schedule_is_found(pool: Pool) -> None:
     async with connection(pool) as conn:
         for hour in range(3):
