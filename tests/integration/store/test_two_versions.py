@@ -104,6 +104,38 @@ async def test_an_upgrade_keeps_every_row_of_every_table(
             assert any(row.items() <= kept.items() for kept in after[table]), (table, row)
 
 
+async def test_an_upgrade_numbers_what_there_was_in_the_order_it_came(
+    old_database: str, sessions: "asyncpg.Pool[asyncpg.Record]"
+) -> None:
+    old = previous.Process(sessions, QUEUE)
+    for number in range(100, 200):
+        await old.accept(*an_order(number, secret=Secret(word(number))))
+    junk = await sessions.fetch("SELECT hashlock FROM orders")
+    locks = [an_order(number, secret=Secret(word(number)))[1].hashlock for number in (1, 2)]
+    await old.accept(*an_order(1, secret=Secret(word(1))))
+    for table in ("swap_events", "swaps", "orders"):
+        lost = [row["hashlock"] for row in junk]
+        await sessions.execute(f"DELETE FROM {table} WHERE hashlock = ANY ($1)", lost)
+        await sessions.execute(f"VACUUM {table}")  # leaves room before the first, as transactions that failed do
+    await sessions.execute("DELETE FROM messages WHERE key <> $1", locks[0])
+    await old.accept(*an_order(2, secret=Secret(word(2))))
+
+    async def nothing_waits() -> bool:
+        return bool(await sessions.fetchval("SELECT count(*) = 0 FROM messages"))
+
+    async with running(old.work()):
+        await until(nothing_waits)
+    await upgrade(old_database, LOCATIONS)
+    events = await sessions.fetch("SELECT number FROM swap_events WHERE hashlock = $1 ORDER BY version", locks[0])
+    numbers = [row["number"] for row in events]
+    assert len(numbers) == 1 + len(previous.STEPS)
+    assert numbers == sorted(numbers)
+    assert [row["hashlock"] for row in await sessions.fetch("SELECT hashlock FROM orders ORDER BY number")] == locks
+    async with open_pool(old_database, size=2) as pool:
+        await NewProcess(pool).accept(3)
+    assert await sessions.fetchval("SELECT array_agg(number ORDER BY number) FROM orders") == [1, 2, 3]
+
+
 class NewProcess:
     """One process of this release, on the same swaps."""
 

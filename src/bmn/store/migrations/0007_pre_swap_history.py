@@ -10,7 +10,15 @@ depends_on = None
 # An order's number is where it stands among all. Its swap has number and hash, too, so that a list reads one index and
 # one table; by a trigger, since an older program that still runs does not know of them.
 LISTS = (
-    "ALTER TABLE orders ADD COLUMN number bigint NOT NULL GENERATED ALWAYS AS IDENTITY",
+    # A table keeps no order: room that was left is used again.
+    "ALTER TABLE orders ADD COLUMN number bigint",
+    """
+    UPDATE orders o SET number = came.number
+    FROM (SELECT hashlock, row_number() OVER (ORDER BY received_at, hashlock) AS number FROM orders) came
+    WHERE came.hashlock = o.hashlock
+    """,
+    "ALTER TABLE orders ALTER COLUMN number SET NOT NULL, ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY",
+    "SELECT setval(pg_get_serial_sequence('orders', 'number'), (SELECT count(*) FROM orders) + 1, false)",
     "CREATE UNIQUE INDEX orders_by_number ON orders (number)",
     "DROP INDEX orders_by_maker",
     "CREATE INDEX orders_by_maker ON orders (maker, number)",
@@ -49,7 +57,17 @@ FEED = (
         RETURN nextval('feed_numbers');
     END $$
     """,
-    "ALTER TABLE swap_events ADD COLUMN number bigint NOT NULL DEFAULT next_feed_number()",
+    "ALTER TABLE swap_events ADD COLUMN number bigint",
+    # By time, and one swap by version even where the clock was put back.
+    """
+    UPDATE swap_events e SET number = came.number
+    FROM (SELECT hashlock, version, row_number() OVER (ORDER BY came_at, hashlock, version) AS number
+          FROM (SELECT hashlock, version, max(at) OVER (PARTITION BY hashlock ORDER BY version) AS came_at
+                FROM swap_events) timed) came
+    WHERE (came.hashlock, came.version) = (e.hashlock, e.version)
+    """,
+    "SELECT setval('feed_numbers', (SELECT count(*) FROM swap_events) + 1, false)",
+    "ALTER TABLE swap_events ALTER COLUMN number SET NOT NULL, ALTER COLUMN number SET DEFAULT next_feed_number()",
     "CREATE UNIQUE INDEX swap_events_by_number ON swap_events (number)",
     """
     CREATE TABLE secret_events (
