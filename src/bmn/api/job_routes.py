@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from bmn.pg.pool import Pool, connection
 from bmn.pg.runs import Run, Status, list_statuses, load_runs, load_status
@@ -66,7 +66,10 @@ def build_job_routes(pool: Pool) -> Sequence[HTTPRouteHandler]:
             return JobsBody(jobs=[_show_job(status) for status in await list_statuses(conn)])
 
     @get("/api/v1/jobs/{name:str}")
-    async def show_job(name: FromPath[str], limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 20) -> JobRunsBody:
+    async def show_job(
+        name: Annotated[str, PathParameter(pattern=r"^[^\x00]*$")],  # what PostgreSQL can hold as text
+        limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 20,
+    ) -> JobRunsBody:
         async with connection(pool) as conn:
             status = await load_status(conn, name)
             runs = await load_runs(conn, name, limit)

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from litestar import delete, get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromQuery, PathParameter, QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from bmn.core.errors import BadInput, NotFound
 from bmn.observe import api as observe
@@ -17,6 +17,8 @@ from bmn.pg.pool import Pool, connection, transaction
 from bmn.pg.wake import Wake
 
 MessageId = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
+Name = Annotated[str | None, QueryParameter(pattern=r"^[^\x00]*$")]
+"""What PostgreSQL can hold as text."""
 
 
 class QueueBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,8 +105,8 @@ def _reading_routes(pool: Pool, queues: Sequence[str]) -> Sequence[HTTPRouteHand
 
     @get("/api/v1/admin/dead")
     async def list_dead(
-        queue: FromQuery[str | None] = None,
-        kind: FromQuery[str | None] = None,
+        queue: Name = None,
+        kind: Name = None,
         limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
     ) -> DeadListBody:
         async with connection(pool) as conn:
@@ -134,8 +136,8 @@ def _changing_routes(pool: Pool, wake: Wake) -> Sequence[HTTPRouteHandler]:
 
     @post("/api/v1/admin/dead/retry", status_code=200)
     async def retry_all(
-        queue: FromQuery[str | None] = None,
-        kind: FromQuery[str | None] = None,
+        queue: Name = None,
+        kind: Name = None,
         every: Annotated[bool, QueryParameter(name="all")] = False,  # noqa: FBT002 - the framework passes it by name
     ) -> RetriedBody:
         _check_choice(queue, kind, every=every)
@@ -154,8 +156,8 @@ def _changing_routes(pool: Pool, wake: Wake) -> Sequence[HTTPRouteHandler]:
 
     @delete("/api/v1/admin/dead", status_code=200)
     async def drop_all(
-        queue: FromQuery[str | None] = None,
-        kind: FromQuery[str | None] = None,
+        queue: Name = None,
+        kind: Name = None,
         every: Annotated[bool, QueryParameter(name="all")] = False,  # noqa: FBT002 - same
     ) -> DroppedBody:
         _check_choice(queue, kind, every=every)

@@ -6,6 +6,7 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 from litestar import Litestar
 
+from bmn.api.job_routes import build_job_routes
 from bmn.api.operator import build_operator_app
 from bmn.api.queue_routes import build_queue_routes
 from bmn.pg.pool import Pool, open_pool, transaction
@@ -21,6 +22,8 @@ ROUTES = [
     ("POST", "/api/v1/admin/dead/retry?all=true"),
     ("DELETE", "/api/v1/admin/dead/1"),
     ("DELETE", "/api/v1/admin/dead?all=true"),
+    ("GET", "/api/v1/jobs"),
+    ("GET", "/api/v1/jobs/{name}"),
 ]
 
 
@@ -37,7 +40,7 @@ def woken() -> Wake:
 
 @pytest.fixture
 def operator(pool: Pool, woken: Wake) -> Litestar:
-    return build_operator_app(TOKEN, build_queue_routes(pool, ["q", "p"], woken))
+    return build_operator_app(TOKEN, [*build_queue_routes(pool, ["q", "p"], woken), *build_job_routes(pool)])
 
 
 @pytest.fixture
@@ -56,6 +59,23 @@ async def kill(pool: Pool, payload: str, *, queue: str = "q", kind: str = "k@1")
     [one] = await claim(pool, [queue], 1, 60.0)
     await bury(pool, one, "BROKE: because", code="BROKE")
     return one.id
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/admin/dead?queue=%00"),
+        ("POST", "/api/v1/admin/dead/retry?kind=k%00"),
+        ("DELETE", "/api/v1/admin/dead?queue=q&kind=%00"),
+        ("GET", "/api/v1/jobs/%00"),
+    ],
+)
+async def test_text_that_no_database_holds_is_refused(client: AsyncClient, pool: Pool, method: str, path: str) -> None:
+    await kill(pool, "x")
+    answer = await client.request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (400, "BAD_BODY")
+    async with transaction(pool) as conn:
+        assert await conn.fetchval("SELECT count(*) FROM dead_messages") == 1
 
 
 async def waiting(pool: Pool) -> set[bytes]:
