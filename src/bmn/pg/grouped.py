@@ -8,29 +8,17 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import asyncpg
-from asyncpg.prepared_stmt import PreparedStatement
 
 from bmn.pg.beside import running
 from bmn.pg.errors import translated
-from bmn.pg.pool import Pool, PoolConnection
-from bmn.pg.pooler import is_direct
+from bmn.pg.pinned import Fetches, open_pinned
+from bmn.pg.pool import Pool
 
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
-
-_ACQUIRE_SECONDS = 10.0
-_BROKEN = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError)
-
-
-class Fetches(Protocol):
-    """A connection, as far as a query needs one."""
-
-    async def fetch(self, query: str, /, *args: Any) -> Sequence[asyncpg.Record]:
-        """Run `query` and return its rows."""
-        ...
 
 
 class Grouped(Generic[Ask, Answer]):
@@ -38,12 +26,12 @@ class Grouped(Generic[Ask, Answer]):
 
     def __init__(
         self,
-        lane: "_Lane",
+        pinned: Fetches,
         answer_all: Callable[[Fetches, Sequence[Ask]], Awaitable[Sequence[Answer]]],
         touches: Callable[[Ask], frozenset[str]],
         largest: int,
     ) -> None:
-        self._lane = lane
+        self._pinned = pinned
         self._answer_all = answer_all
         self._touches = touches
         self._largest = largest
@@ -125,48 +113,7 @@ class Grouped(Generic[Ask, Answer]):
 
     async def _run(self, asks: Sequence[Ask]) -> Sequence[Answer]:
         with translated():
-            return await self._answer_all(self._lane, asks)
-
-
-class _Lane:
-    """A connection of our own, with its statements at hand: what the pool does for each use costs half a small read."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._connection: PoolConnection | None = None
-        self._statements: dict[str, PreparedStatement[asyncpg.Record]] | None = None
-        """None behind a pooler, which would forget them."""
-
-    async def fetch(self, query: str, /, *args: Any) -> Sequence[asyncpg.Record]:
-        """Run `query` on a live connection and return its rows."""
-        try:
-            return await self._fetch(query, args)
-        except asyncpg.InvalidCachedStatementError:  # a migration changed its columns; nothing was done
-            await self.close()
-            return await self._fetch(query, args)
-        except _BROKEN:
-            await self.close(broken=True)
-            raise
-
-    async def _fetch(self, query: str, args: Sequence[Any]) -> Sequence[asyncpg.Record]:
-        if self._connection is None or _is_gone(self._connection):
-            await self.close()
-            self._connection = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
-            self._statements = {} if await is_direct(self._connection) else None
-        if self._statements is None:
-            return await self._connection.fetch(query, *args)
-        statement = self._statements.get(query)
-        if statement is None:
-            statement = self._statements[query] = await self._connection.prepare(query)
-        return await statement.fetch(*args)
-
-    async def close(self, *, broken: bool = False) -> None:
-        """Give the connection back; a `broken` one is not used again."""
-        if self._connection is not None:
-            conn, self._connection = self._connection, None
-            if broken and not _is_gone(conn):
-                conn.terminate()
-            await self._pool.release(conn)
+            return await self._answer_all(self._pinned, asks)
 
 
 @asynccontextmanager
@@ -182,20 +129,10 @@ async def open_grouped(
     `answer_all` must do all or nothing when it raises. Asks that touch the same thing are never in one call, and keep
     their order. Takes a connection of the pool for itself.
     """
-    lane = _Lane(pool)
-    grouped = Grouped(lane, answer_all, touches, largest)
-    try:
+    async with open_pinned(pool) as pinned:
+        grouped = Grouped(pinned, answer_all, touches, largest)
         async with running(grouped.answer_those_who_wait()):
             yield grouped
-    finally:
-        await lane.close()
-
-
-def _is_gone(conn: PoolConnection) -> bool:
-    try:
-        return conn.is_closed()
-    except asyncpg.InterfaceError:  # the pool has taken a dead one back
-        return True
 
 
 def _succeed(future: "asyncio.Future[Answer]", answer: Answer) -> None:

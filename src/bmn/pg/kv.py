@@ -15,7 +15,8 @@ import asyncpg
 from bmn.core.errors import BadInput
 from bmn.pg.entries import Change, Entry
 from bmn.pg.errors import LostLease
-from bmn.pg.grouped import Fetches, Grouped, open_grouped
+from bmn.pg.grouped import Grouped, open_grouped
+from bmn.pg.pinned import Fetches
 from bmn.pg.pool import Connection, Pool, connection
 from bmn.pg.queue import Claimed, NewMessage
 from bmn.pg.wake import Topic, Wake

@@ -15,7 +15,8 @@ import asyncpg
 
 from bmn.core.errors import InvariantViolation, TransientError
 from bmn.observe import engine as observe
-from bmn.pg.errors import LostLease
+from bmn.pg.errors import LostLease, translated
+from bmn.pg.pinned import Fetches
 from bmn.pg.pool import Connection, Pool, connection, transaction
 
 _TRIES = 5
@@ -134,7 +135,7 @@ FROM claim_messages($1, $2, $3, $4)
 
 
 async def claim(
-    pool: Pool, queues: Sequence[str], limit: int, lease: float, *, least: Priority = Priority.LOW
+    source: Fetches, queues: Sequence[str], limit: int, lease: float, *, least: Priority = Priority.LOW
 ) -> list[Claimed]:
     """Take up to `limit` messages that are due, for `lease` seconds, the most urgent first, none below `least`.
 
@@ -144,8 +145,8 @@ async def claim(
     names, priorities = [queue for queue, _ in lanes], [int(priority) for _, priority in lanes]
     for _ in range(_TRIES):
         with suppress(asyncpg.UniqueViolationError):  # another worker took a message of the same key this very moment
-            async with connection(pool) as conn:
-                rows = await conn.fetch(_CLAIM, names, priorities, limit, lease)
+            with translated():
+                rows = await source.fetch(_CLAIM, names, priorities, limit, lease)
             return sorted((Claimed(**dict(row)) for row in rows), key=lambda claimed: (-claimed.priority, claimed.id))
     return []
 

@@ -12,7 +12,8 @@ from bmn.pg.pooler import is_direct
 from bmn.seams import Clock
 
 _CHANNEL = "bmn_wake"
-_COALESCE_SECONDS = 0.005
+_GATHER_SECONDS = 0.002  # the own process is told at once and comes first; others hear of several at a time
+_REST_SECONDS = 0.008
 _RECONNECT_SECONDS = 0.5
 _TIMEOUT_SECONDS = 5.0
 
@@ -57,9 +58,12 @@ class Wake:
             for event in self._waiters[topic]:
                 event.set()
 
-    async def outgoing(self) -> set[Topic]:
-        """Return when other processes are to be told, and what; several signals become one."""
+    async def asked(self) -> None:
+        """Return when other processes are to be told."""
         await self._outgoing.wait()
+
+    def take_asked(self) -> set[Topic]:
+        """Return what they are to be told, and ask no more for it; several signals become one."""
         self._outgoing.clear()
         topics, self._told = self._told, set()
         return topics
@@ -106,8 +110,10 @@ async def _carry(dsn: str, wake: Wake, clock: Clock) -> None:
             observe.wake_ups_polled()  # and no LISTEN: it would stay with a session that others use
         wake.signal_here(*Topic)  # what happened while nobody listened
         while True:
-            topics = await wake.outgoing()
-            await conn.execute(f"NOTIFY {_CHANNEL}, '{''.join(sorted(topic.value for topic in topics))}'")
-            await clock.sleep(_COALESCE_SECONDS)
+            await wake.asked()
+            await clock.sleep(_GATHER_SECONDS)
+            letters = "".join(sorted(topic.value for topic in wake.take_asked()))
+            await conn.execute(f"NOTIFY {_CHANNEL}, '{letters}'")
+            await clock.sleep(_REST_SECONDS)
     finally:
         conn.terminate()

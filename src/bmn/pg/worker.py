@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from bmn.core.errors import BmnError, ConfigError, InvariantViolation, PermanentError, TimedOut, TransientError
 from bmn.observe import engine as observe
 from bmn.pg.errors import LostLease, Undeliverable, storable
+from bmn.pg.pinned import Fetches, open_pinned
 from bmn.pg.policy import RetryPolicy
 from bmn.pg.pool import Pool
 from bmn.pg.queue import Claimed, Priority, bury, claim, next_due, put_back, renew, retry_later, sweep_expired
@@ -66,16 +67,19 @@ async def run_worker(
 ) -> None:
     """Work on `queues` until cancelled, at most `concurrency` messages at once, and `reserved` more critical ones.
 
+    Keeps one connection of the pool for itself; the pool needs more than `concurrency`, or handlers that each hold one
+    leave none to renew leases with.
+
     When cancelled, nothing more is claimed; handlers have `grace` seconds to end, then they are cancelled and their
     messages are given back, as if they had not been claimed.
     """
     worker = _Worker(
         pool, queues, handle, concurrency, reserved, wake, clock, rng, policy_of, seconds_left, report, lease, longest
     )
-    async with asyncio.TaskGroup() as group:
+    async with open_pinned(pool) as pinned, asyncio.TaskGroup() as group:
         group.create_task(worker.keep_leases())
         group.create_task(worker.sweep())
-        taking = group.create_task(worker.take(group))
+        taking = group.create_task(worker.take(group, pinned))
         try:
             await asyncio.wait([taking])
         except asyncio.CancelledError:
@@ -150,7 +154,7 @@ class _Worker:
         """Return the handlers under way."""
         return [job.task for job in self._jobs.values()]
 
-    async def take(self, group: asyncio.TaskGroup) -> None:
+    async def take(self, group: asyncio.TaskGroup, pinned: Fetches) -> None:
         """Claim whenever there is room, and start a handler for each message."""
         while not self._stopping:
             self._woken.clear()  # before the claim: what comes in during it wakes us again
@@ -163,7 +167,7 @@ class _Worker:
             asked_at = self._clock.monotonic()
             pause = _POLL_SECONDS
             try:
-                claims = await claim(self._pool, self._queues, free, self._lease, least=least)
+                claims = await claim(pinned, self._queues, free, self._lease, least=least)
                 for claimed in claims:
                     self._lose_earlier(claimed)
                     task = group.create_task(self._work(claimed), name=f"{claimed.queue} {claimed.id}")
