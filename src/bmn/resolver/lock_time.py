@@ -20,7 +20,7 @@ async def seconds_to_lock(claimed: Claimed, deps: ResolverDeps) -> float | None:
     By the destination's clock, judged as late as it may be. None: the message asks for no lock, or the journal knows no
     source escrow from which the deadline follows.
     """
-    if claimed.kind != _DEPLOY or claimed.key is None:
+    if claimed.kind != _DEPLOY or claimed.key is None or len(claimed.key) != Hashlock.SIZE:
         return None
     async with connection(deps.pool) as conn:
         swap = await load_swap(conn, Hashlock(claimed.key))

@@ -232,3 +232,10 @@ async def test_without_a_source_escrow_there_is_no_deadline(rig: ResolverRig) ->
     assert await seconds_to_lock(message, rig.deps) is None
     assert await seconds_to_lock(message, replace(rig.deps, pairs={})) is None
     assert await seconds_to_lock(replace(message, key=bytes(32)), rig.deps) is None
+
+
+@pytest.mark.parametrize("key", [b"", b"orders:execution\0mine", bytes(33)])
+async def test_a_message_with_the_key_of_something_else_has_no_deadline(rig: ResolverRig, key: bytes) -> None:
+    swap = await rig.accept(110)
+    await only_wake(rig, swap, DeployDstEscrow)
+    assert await seconds_to_lock(replace(await claimed_one(rig), key=key), rig.deps) is None
