@@ -76,11 +76,12 @@ def show(name: SwapName, /, *, common: Common = COMMON) -> None:
     from bmn.cli.documents import as_document
     from bmn.pg.pool import connection
 
+    check_name(name)
     settings = read_settings(common)
 
     async def work() -> "SwapView":
         async with open_store(settings) as (_, pool), connection(pool) as conn:
-            return await _find(conn, name)
+            return await find_swap(conn, name)
 
     found = run_command(work(), common)
     answer(as_document(found), _describe(found), common)
@@ -98,11 +99,12 @@ def explain(name: SwapName, /, *, common: Common = COMMON) -> None:
     from bmn.pg.wake import Wake
     from bmn.resolver.view import explain_swap
 
+    check_name(name)
     settings = read_settings(common)
 
     async def work() -> "tuple[SwapView, Explanation | None]":
         async with open_base(settings) as base, connection(base.pool) as conn:
-            view = await _find(conn, name)
+            view = await find_swap(conn, name)
             sealer = await asyncio.to_thread(open_sealer, settings)
             deps = build_resolver_deps(base, sealer, Wake())
             return view, await explain_swap(conn, view.hashlock, deps)
@@ -142,12 +144,13 @@ def history(name: SwapName, /, *, common: Common = COMMON) -> None:
     from bmn.store.history import find_fault, load_history
     from bmn.store.swaps import load_swap
 
+    check_name(name)
     settings = read_settings(common)
 
     async def work() -> "tuple[SwapView, list[SwapEvent], str | None]":
         async with open_store(settings) as (_, pool), transaction(pool) as conn:
             await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            view = await _find(conn, name)
+            view = await find_swap(conn, name)
             swap, events = await load_swap(conn, view.hashlock), await load_history(conn, view.hashlock)
             assert swap is not None, "it was just found"
             return view, events, find_fault(swap, events)
@@ -205,6 +208,45 @@ def watch(
     run_command(work(), common)
 
 
+def check_name(name: str) -> None:
+    """Refuse what no swap can be called, before anything is opened.
+
+    Raises:
+        BadInput: as `OrderHash.from_hex`.
+    """
+    from bmn.core.errors import BadInput
+    from bmn.core.units import OrderHash
+
+    try:
+        OrderHash.from_hex(name)
+    except BadInput as error:
+        raise BadInput(
+            error.code,
+            f"{name!r:.80} is neither an order hash nor a hashlock",
+            hint="either has 32 bytes, in 0x-hex; see: bmn swap list",
+        ) from error
+
+
+async def find_swap(conn: "Connection", name: str) -> "SwapView":
+    """Return the swap of an order hash or a hashlock.
+
+    Raises:
+        NotFound: `SWAP_UNKNOWN`.
+    """
+    from bmn.core.errors import NotFound
+    from bmn.core.units import Hashlock, OrderHash
+    from bmn.resolver.view import load_view
+    from bmn.store.swaps import load_swap
+
+    view = await load_view(conn, OrderHash.from_hex(name))
+    if view is None:
+        swap = await load_swap(conn, Hashlock.from_hex(name))
+        view = None if swap is None else await load_view(conn, swap.order_hash)
+    if view is None:
+        raise NotFound("SWAP_UNKNOWN", f"no swap has order hash or hashlock {name}", hint="see: bmn swap list")
+    return view
+
+
 def _list_due(chain: str, limit: int, common: Common) -> None:
     from bmn.app import open_store
     from bmn.cli.documents import as_document
@@ -241,29 +283,6 @@ def _parse_state(text: str) -> "State":
 
 def _chains(view: "SwapView") -> str:
     return f"{view.src_chain} to {view.dst_chain}"
-
-
-async def _find(conn: "Connection", name: str) -> "SwapView":
-    from bmn.core.errors import BadInput, NotFound
-    from bmn.core.units import Hashlock, OrderHash
-    from bmn.resolver.view import load_view
-    from bmn.store.swaps import load_swap
-
-    try:
-        OrderHash.from_hex(name)
-    except BadInput as error:
-        raise BadInput(
-            error.code,
-            f"{name!r:.80} is neither an order hash nor a hashlock",
-            hint="either has 32 bytes, in 0x-hex; see: bmn swap list",
-        ) from error
-    view = await load_view(conn, OrderHash.from_hex(name))
-    if view is None:
-        swap = await load_swap(conn, Hashlock.from_hex(name))
-        view = None if swap is None else await load_view(conn, swap.order_hash)
-    if view is None:
-        raise NotFound("SWAP_UNKNOWN", f"no swap has order hash or hashlock {name}", hint="see: bmn swap list")
-    return view
 
 
 def _describe(view: "SwapView") -> list[str]:

@@ -31,9 +31,9 @@ async def pool(dsn: str) -> AsyncIterator[Pool]:
         yield pool
 
 
-async def start(folder: Path, dsn: str, *words: str) -> asyncio.subprocess.Process:
+async def start(folder: Path, dsn: str, *words: str, group: str = "swap") -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bmn", "swap", *words),
+        *(sys.executable, "-m", "bmn", group, *words),
         cwd=folder,
         env={name: value for name, value in os.environ.items() if not name.startswith("BMN_")}
         | {"BMN_DATABASE_URL": dsn, "BMN_HOME": str(folder)},
@@ -42,8 +42,8 @@ async def start(folder: Path, dsn: str, *words: str) -> asyncio.subprocess.Proce
     )
 
 
-async def bmn(folder: Path, dsn: str, *words: str) -> tuple[int, str, str]:
-    process = await start(folder, dsn, *words)
+async def bmn(folder: Path, dsn: str, *words: str, group: str = "swap") -> tuple[int, str, str]:
+    process = await start(folder, dsn, *words, group=group)
     async with asyncio.timeout(60):
         said, remarks = await process.communicate()
     assert process.returncode is not None
@@ -115,6 +115,39 @@ async def test_the_history_of_a_swap_is_shown_and_checked(
         await conn.execute("UPDATE swaps SET state = 'SETTLED' WHERE hashlock = $1", swaps[0].hashlock)
     code, said, _ = await bmn(tmp_path, dsn, "history", name)
     assert "BROKEN: the swap is SETTLED at version 2" in said
+
+
+async def test_transactions_are_found_by_either_name_and_an_unknown_one_is_told(
+    tmp_path: Path, dsn: str, pool: Pool, swaps: list[SwapTerms]
+) -> None:
+    terms = swaps[0]
+    async with connection(pool) as conn:
+        number = await conn.fetchval(
+            """
+            INSERT INTO intents (hashlock, action, ordinal, chain_id, signer, nonce, target, calldata, value, urgency,
+                                 bears_secret, state, wanted)
+            VALUES ($1, 'fill', 0, $2, $3, 0, $3, '', 0, 2, false, 'pending', true) RETURNING id
+            """,
+            terms.hashlock,
+            terms.src_chain,
+            terms.maker,
+        )
+        await conn.execute(
+            """
+            INSERT INTO txs (hash, intent_id, chain_id, signer, nonce, raw, max_fee, priority_fee, signed_at, is_cancel)
+            VALUES ($1, $2, $3, $4, 0, '', 1, 1, 7, false)
+            """,
+            bytes(32),
+            number,
+            terms.src_chain,
+            terms.maker,
+        )
+    for name in (terms.order_hash, terms.hashlock):
+        code, said, remarks = await bmn(tmp_path, dsn, "list", str(name), "--json", group="tx")
+        assert code == 0, remarks
+        assert [tx["action"] for tx in json.loads(said)] == ["fill"]
+    code, _, remarks = await bmn(tmp_path, dsn, "list", "0x" + "11" * 32, group="tx")
+    assert (code, remarks.partition(":")[0]) == (3, "SWAP_UNKNOWN")
 
 
 async def test_watch_prints_what_happens_until_it_is_stopped(
