@@ -40,8 +40,8 @@ _HEAD = """# States of a swap
 
 Made by `make docs` from `bmn.core.swap.decide`; not edited by hand. Each row is one answer of the decision: where the
 swap stands, which transactions are wanted (most urgent first), and the rule that says so. A state is derived from
-facts each time, so any state may follow any other after a reorganisation. `T` marks terminal states, `P` those in
-which only a person can go on.
+facts each time, so almost any state may follow any other after a reorganisation ([but](state.md#swaps)). `T` marks
+terminal states, `P` those in which only a person can go on.
 
 | state | | wanted | reason |
 |---|---|---|---|

@@ -211,7 +211,9 @@ async def _check_reached(pool: Pool, number: int) -> None:
         last: int = await conn.fetchval(_LAST)
     if number > last:
         raise BadInput(
-            "BAD_EVENT_ID", f"there is no event {number} yet, the last is {last}", hint="read all, then begin anew"
+            "BAD_EVENT_ID",
+            f"there is no event {number} yet, the last is {last}",
+            hint="begin with 0, which reads all, or without a number",
         )
 
 
