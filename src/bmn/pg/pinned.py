@@ -58,8 +58,13 @@ class _Pinned:
     async def _fetch(self, query: str, args: Sequence[Any]) -> Sequence[asyncpg.Record]:
         if self._connection is None or _is_gone(self._connection):
             await self.close()
-            self._connection = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
-            self._statements = {} if await is_direct(self._connection) else None
+            conn = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
+            try:
+                self._statements = {} if await is_direct(conn) else None
+            except BaseException:  # ours only when known: the statements at hand are another connection's
+                await self._pool.release(conn)
+                raise
+            self._connection = conn
         if self._statements is None:
             return await self._connection.fetch(query, *args)
         statement = self._statements.get(query)
