@@ -63,8 +63,8 @@ from bmn.txmgr.lanes import LaneDeps, run_lanes
 
 LOCATIONS: Final = (ENGINE, MIGRATIONS)
 """Where the revisions of the database are."""
-_CONNECTIONS: Final = 16
-"""Of one process: eight swaps at once, three jobs, three lanes of keys and values, and the loops."""
+_CONNECTIONS: Final = 20
+"""Of one process: ten swaps at once, three jobs, one for each of their claims, two for keys and values, the loops."""
 
 
 class Role(StrEnum):

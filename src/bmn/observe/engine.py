@@ -20,6 +20,7 @@ _OLDEST = Gauge("bmn_queue_oldest_seconds", "How long the oldest message that is
 _LOST = Counter(
     "bmn_message_leases_lost_total", "Messages lost to another worker while being handled.", ["queue", "kind"]
 )
+_SWEPT = Counter("bmn_messages_swept_total", "Messages taken back from workers that died or hung.", ["queue", "kind"])
 _FENCED = Counter("bmn_fenced_writes_total", "Writes refused because a newer owner holds the lease.")
 
 
@@ -63,6 +64,13 @@ def message_died(queue: str, kind: str, code: str, attempts: int, message_id: in
     """A message was given up: a person has to look (`bmn queue dead show ID`). Once for each dead message."""
     _DEAD.labels(queue, kind, code).inc()
     _log.critical("message_died", queue=queue, kind=kind, code=code, attempts=attempts, id=message_id)
+
+
+def message_swept(queue: str, kind: str, attempts: int, message_id: int) -> None:
+    """The worker of a message died or hung, and the message is handed out again; the third time is no accident."""
+    _SWEPT.labels(queue, kind).inc()
+    tell = _log.warning if attempts < 3 else _log.critical
+    tell("message_swept", queue=queue, kind=kind, attempts=attempts, id=message_id)
 
 
 def queue_measured(queue: str, depths: Mapping[str, int], oldest_seconds: float) -> None:

@@ -232,14 +232,16 @@ async def renew(pool: Pool, held: Sequence[Claimed], lease: float) -> set[int]:
 
 
 _EXPIRED = """
-SELECT id, lease_token, attempts FROM messages WHERE lease_until < clock_timestamp() ORDER BY lease_until LIMIT 100
+SELECT id, queue, kind, lease_token, attempts FROM messages
+WHERE lease_until < clock_timestamp() ORDER BY lease_until LIMIT 100
 """
 
 
 async def sweep_expired(pool: Pool) -> int:
     """Take back what dead workers held, at most 100; return how many it were.
 
-    A message that kills its worker comes back at its old place twice, then after 1, 2, 4, … at most 30 seconds.
+    A message that kills its worker comes back at its old place twice, then after 1, 2, 4, … at most 30 seconds; from
+    the third time on a person is told.
     """
     async with connection(pool) as conn:
         rows = await conn.fetch(_EXPIRED)
@@ -249,6 +251,7 @@ async def sweep_expired(pool: Pool) -> int:
         with suppress(LostLease):  # renewed, finished, or swept by another
             failure = ("WORKER_DIED", "the lease ended: its worker died or hung")
             await _give_back(pool, row["id"], row["lease_token"], failure=failure, delay=delay, expired=True)
+            observe.message_swept(row["queue"], row["kind"], row["attempts"], row["id"])
             swept += 1
     return swept
 

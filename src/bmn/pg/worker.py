@@ -190,7 +190,8 @@ class _Worker:
         if now < self._ask_due_at:
             return self._ask_due_at - now
         self._ask_due_at = now + _DUE_SECONDS
-        return min(_POLL_SECONDS, await next_due(self._pool, self._queues) or _POLL_SECONDS)
+        due = await next_due(self._pool, self._queues)
+        return _POLL_SECONDS if due is None else min(_POLL_SECONDS, due)
 
     async def keep_leases(self) -> None:
         """Renew at thirds; stop the handlers of messages that are not ours any more, or may not be."""
@@ -238,8 +239,10 @@ class _Worker:
         except LostLease:
             observe.message_lost(claimed.queue, claimed.kind)
         except Exception as error:  # noqa: BLE001 - the edge of the worker loop (rule 16)
-            with suppress(TransientError):  # the lease ends by itself, and the message comes back
+            try:
                 await self._failed(claimed, error)
+            except Exception as again:  # noqa: BLE001 - same; the lease ends by itself, and the message comes back
+                observe.worker_waits(again.code if isinstance(again, BmnError) else "UNEXPECTED")
         finally:
             del self._jobs[claimed.token]
             self._woken.set()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import structlog
 from prometheus_client import REGISTRY
 from tests.support.hand_clock import HandClock
 
@@ -89,6 +90,16 @@ async def test_a_message_that_dies_with_its_worker_is_told_once(pool: Pool) -> N
     [found] = await dead(pool)
     assert found.code == "WORKER_DIED"
     assert told("WORKER_DIED") - before == 1
+
+
+async def test_a_person_is_told_of_a_message_that_kills_its_workers_again_and_again(pool: Pool) -> None:
+    await put(pool, max_attempts=None)
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            await take(pool, lease=-1.0)
+            assert await sweep_expired(pool) == 1
+    levels = [log["log_level"] for log in logs if log["event"] == "message_swept"]
+    assert levels == ["warning", "warning", "critical"]
 
 
 async def test_one_can_be_shown_retried_and_dropped(pool: Pool) -> None:

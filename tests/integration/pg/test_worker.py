@@ -249,6 +249,22 @@ async def test_the_policy_and_the_deadline_say_when_a_message_is_given_up(rig: R
     assert [dead.attempts for dead in await rig.dead()] == [3]
 
 
+async def test_a_policy_that_breaks_costs_a_lease_and_not_the_worker(rig: Rig) -> None:
+    async def seconds_left(_: Claimed) -> float | None:
+        raise ValueError("a mistake of ours")
+
+    async def handle(claimed: Claimed) -> None:
+        if claimed.attempts == 1:
+            raise TransientError("BUSY", "later")
+        async with transaction(rig.pool) as conn:
+            await finish(conn, claimed)
+
+    await rig.put("breaks", max_attempts=5)
+    async with rig.working(handle, seconds_left=seconds_left):
+        await rig.until_empty()
+    assert [one.attempts for one in rig.handled] == [1, 2]
+
+
 @pytest.mark.parametrize(("max_retries", "attempts"), [(0, 1), (3, 4)])
 async def test_the_last_attempt_is_the_last(rig: Rig, max_retries: int, attempts: int) -> None:
     async def handle(_: Claimed) -> None:
