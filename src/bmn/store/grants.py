@@ -16,7 +16,14 @@ _ALL: Final = "SELECT, INSERT, UPDATE, DELETE"
 _MESSAGE: Final = (
     "SELECT (id, queue, kind, priority, run_at, attempts, max_attempts, lease_token, lease_until, created_at)"
 )
+
 _DEAD_MESSAGE: Final = "SELECT (id, queue, kind, priority, attempts, code, error, created_at, first_failed_at, died_at)"
+
+# Built from the journal, and built again when its rules change.
+_PROJECTIONS: Final = (
+    *("src_escrow", "dst_escrow", "escrow_withdrawal", "escrow_cancellation", "atomic_swap", "order_fill"),
+    *("order_cancellation", "bmn_transfer", "bmn_holder", "chain_statistics"),
+)
 
 APP: Final = Role(
     name="bmn_app",  # runs any set of roles of `bmn run`, and the commands
@@ -38,7 +45,8 @@ INDEXER: Final = Role(
     tables={
         **dict.fromkeys((VERSION_TABLE, "orders"), "SELECT"),
         **dict.fromkeys(("journal", "escrows", "chain_heads", "strangers", "leases"), _KEPT),
-        "chain_blocks": "SELECT, INSERT, DELETE",
+        **dict.fromkeys(_PROJECTIONS, _ALL),
+        **dict.fromkeys(("chain_blocks", "handoffs"), "SELECT, INSERT, DELETE"),
         "messages": _KEPT,  # changes a duplicate that waits
         "dead_messages": _DEAD_MESSAGE,
         "swaps": "SELECT, UPDATE (wake_src, wake_dst)",
@@ -51,7 +59,8 @@ API: Final = Role(
     name="bmn_api",  # dashboards; the API itself takes orders in, and is `bmn_app`
     tables={
         **dict.fromkeys((VERSION_TABLE, "orders", "swaps", "swap_events", "secret_events", "evidence"), "SELECT"),
-        **dict.fromkeys(("journal", "escrows", "chain_heads", "chain_blocks", "strangers"), "SELECT"),
+        **dict.fromkeys(("journal", "escrows", "chain_heads", "chain_blocks", "strangers", "handoffs"), "SELECT"),
+        **dict.fromkeys(_PROJECTIONS, "SELECT"),
         **dict.fromkeys(("schedules", "job_runs"), "SELECT"),
         "messages": _MESSAGE,
         "dead_messages": _DEAD_MESSAGE,
