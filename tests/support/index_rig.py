@@ -1,6 +1,6 @@
 """The journal of one local chain, read step by step on a real database."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ from bmn.core.chain import ChainSpec
 from bmn.core.signed_order import parse_swap_terms
 from bmn.devnet.world import DevChain
 from bmn.evm.client import RpcChain
+from bmn.evm.types import Endpoint
 from bmn.indexer import IndexerDeps
 from bmn.indexer.follow import Follower
 from bmn.pg.leases import Lease, acquire
@@ -32,13 +33,15 @@ class IndexRig:
     pool: Pool
     spec: ChainSpec
     follower: Follower
+    sockets: Sequence[Endpoint]
+    """Whose pushed heads `deps` listens to."""
 
     def deps(self, holder: str) -> IndexerDeps:
         return IndexerDeps(
             pool=self.pool,
             chains={self.spec.id: self.chain},
             specs={self.spec.id: self.spec},
-            sockets={self.spec.id: [self.dev.anvil.endpoint]},
+            sockets={self.spec.id: self.sockets},
             wake=Wake(),
             clock=SystemClock(),
             holder=holder,
@@ -81,13 +84,21 @@ class IndexRig:
 
 
 @asynccontextmanager
-async def open_index_rig(dev: DevChain, dsn: str, *, start_block: int | None = None) -> AsyncIterator[IndexRig]:
-    """A journal that begins at `start_block`, by default with the next block."""
+async def open_index_rig(
+    dev: DevChain,
+    dsn: str,
+    *,
+    start_block: int | None = None,
+    endpoints: Sequence[Endpoint] = (),
+    answer_within: float = 5.0,
+) -> AsyncIterator[IndexRig]:
+    """A journal that begins at `start_block`, by default with the next block, read by default from the node itself."""
+    endpoints = endpoints or [dev.anvil.endpoint]
     first = await height(dev.anvil) + 1 if start_block is None else start_block
     spec = spec_of(dev, start_block=first)
-    async with client_of(dev) as chain, open_pool(dsn, size=8) as pool:
+    async with client_of(dev, endpoints, answer_within=answer_within) as chain, open_pool(dsn, size=8) as pool:
         follower = Follower(pool=pool, chain=chain, spec=spec, lease=await _lease(pool, spec), wake=Wake())
-        yield IndexRig(dev=dev, chain=chain, pool=pool, spec=spec, follower=follower)
+        yield IndexRig(dev=dev, chain=chain, pool=pool, spec=spec, follower=follower, sockets=endpoints)
 
 
 async def _lease(pool: Pool, spec: ChainSpec) -> Lease:
