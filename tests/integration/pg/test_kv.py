@@ -390,23 +390,6 @@ async def test_a_lane_whose_connection_was_cut_takes_another(kv: Kv, pool: Pool)
     assert entry.value == b"3"
 
 
-async def test_a_lane_that_knows_its_connection_is_gone_fails_nobody(kv: Kv, pool: Pool) -> None:
-    await kv.set("a", b"1")
-    await kv.get("a")
-    async with connection(pool) as conn:
-        idle = pool.get_size()
-        await conn.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        while pool.get_size() > idle - 2:
-            await asyncio.sleep(0)
-    await kv.set("a", b"2")
-    entry = await kv.get("a")
-    assert entry is not None
-    assert entry.value == b"2"
-
-
 async def test_a_migration_of_the_table_does_not_disturb_a_lane(kv: Kv, pool: Pool) -> None:
     await kv.set("a", b"1")
     await kv.get("a")

@@ -32,3 +32,10 @@ async def test_who_gives_up_while_it_is_replaced_leaves_nothing_behind(engine_da
             impatient.cancel()
             await asyncio.wait([impatient])
             assert await pinned.fetch("SELECT 1")
+
+
+async def test_one_that_is_known_to_be_gone_fails_nobody(engine_database: str) -> None:
+    async with open_pool(engine_database, size=2) as pool, open_pinned(pool) as pinned:
+        await pinned.fetch("SELECT 1")
+        await cut(pool)
+        assert await pinned.fetch("SELECT 1")
