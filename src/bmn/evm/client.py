@@ -6,22 +6,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final, Protocol, TypeVar
 
 import aiohttp
 
 from bmn.core.errors import ChainError, ConfigError
 from bmn.core.units import Address, BlockHash, BlockNumber, ChainId, Gas, Nonce, TxHash, Wei
-from bmn.evm.failures import (
-    BAD_ANSWER,
-    RANGE_TOO_WIDE,
-    RATE_LIMITED,
-    UNREACHABLE,
-    WRONG_CHAIN,
-    CallReverted,
-    RateLimited,
-)
+from bmn.evm.breaker import Phase
+from bmn.evm.failures import RANGE_TOO_WIDE, UNREACHABLE, CallReverted
 from bmn.evm.node import RpcNode
+from bmn.evm.preference import stands_back
 from bmn.evm.quorum import Vote, count_votes
 from bmn.evm.rpc import RpcEndpoint
 from bmn.evm.sending import best_outcome
@@ -30,6 +25,7 @@ from bmn.evm.types import (
     BlockTag,
     ClockBounds,
     Endpoint,
+    EndpointRole,
     Fees,
     Head,
     Log,
@@ -38,6 +34,7 @@ from bmn.evm.types import (
     TopicFilter,
     TransactionView,
 )
+from bmn.evm.vitals import EndpointReport, Vitals
 from bmn.observe import chain as observe
 from bmn.seams import Clock, Spawner
 
@@ -131,6 +128,16 @@ class Node(ChainReader, Protocol):
         """Its name in the configuration."""
         ...
 
+    @property
+    def roles(self) -> frozenset[EndpointRole]:
+        """What it is for."""
+        ...
+
+    @property
+    def vitals(self) -> Vitals:
+        """What is known of it."""
+        ...
+
     async def send_raw(self, raw: bytes) -> SendOutcome:
         """Offer signed bytes to this endpoint."""
         ...
@@ -154,6 +161,14 @@ class ChainClient(ChainReader, Protocol):
         """Return the earliest and the latest head time that any endpoint reports."""
         ...
 
+    async def highest_head(self) -> Head:
+        """Ask every endpoint and return the highest head; who is behind is asked later from now on.
+
+        Raises:
+            ChainError: RPC_UNREACHABLE, no endpoint reports a head.
+        """
+        ...
+
     async def send_raw(self, raw: bytes) -> SendOutcome:
         """Broadcast signed bytes to all endpoints; return at the first acceptance, else the answer that says most.
 
@@ -170,10 +185,17 @@ class RpcChain:
         """Serve chain `name` by `nodes`, in order of preference. Sends outlive the call that started them in `spawner`.
 
         Raises:
-            ConfigError: fewer nodes than the quorum, a quorum below one, or two nodes of one name.
+            ConfigError: fewer nodes that answer questions than the quorum, a quorum below one, none that sends, or two
+                nodes of one name.
         """
-        if not 1 <= quorum <= len(nodes):
-            raise ConfigError("BAD_QUORUM", f"{name}: quorum {quorum} of {len(nodes)} endpoints")
+        readers = tuple(node for node in nodes if node.roles != {EndpointRole.SEND})
+        senders = tuple(node for node in nodes if EndpointRole.SEND in node.roles)
+        if not 1 <= quorum <= len(readers):
+            raise ConfigError(
+                "BAD_QUORUM", f"{name}: quorum {quorum} of {len(readers)} endpoints that answer questions"
+            )
+        if not senders:
+            raise ConfigError("BAD_ENDPOINTS", f"{name}: no endpoint has the role send")
         if len({node.name for node in nodes}) != len(nodes):
             raise ConfigError("BAD_ENDPOINTS", f"{name}: two endpoints have one name")
         self.name = name
@@ -182,8 +204,19 @@ class RpcChain:
         self._clock = clock
         self._spawner = spawner
         self._sends: set[asyncio.Task[None]] = set()
-        self._failures = dict.fromkeys((node.name for node in nodes), 0)
-        self._rests_until = dict.fromkeys((node.name for node in nodes), float("-inf"))
+        self._readers = readers
+        self._senders = senders
+        self._newest = -1
+        self._leading = readers[0].name
+
+    def reports(self) -> tuple[EndpointReport, ...]:
+        """Return what is known of each endpoint, in order of preference."""
+        return tuple(node.vitals.report(self.name, node.name) for node in self.nodes)
+
+    @property
+    def leading(self) -> str:
+        """Name of the endpoint that answered last for the newest blocks."""
+        return self._leading
 
     async def chain_id(self) -> ChainId:
         """Return the chain id served."""
@@ -192,36 +225,42 @@ class RpcChain:
     async def block(self, ref: BlockRef) -> Head | None:
         """Return the header of `ref`. By hash, None only if no endpoint has the block: a lagging one proves nothing."""
         if isinstance(ref, BlockHash):
-            return await self._first(lambda node: node.block(ref), go_on_if_none=True)
-        return await self._first(lambda node: node.block(ref))
+            return await self._first(lambda node: node.block(ref), hedge=_BY_HASH, go_on_if_none=True)
+        return await self._first(lambda node: self._look(node, ref), role=EndpointRole.HEADS, hedge=_BY_NUMBER)
 
     async def blocks(self, numbers: Sequence[BlockNumber]) -> tuple[Head | None, ...]:
         """Return the headers at `numbers`, in their order, all from one endpoint."""
-        return await self._first(lambda node: node.blocks(numbers))
+        return await self._first(lambda node: node.blocks(numbers), role=EndpointRole.HEADS, hedge=_BY_NUMBER)
 
     async def logs(
         self, *, block_hash: BlockHash, addresses: Collection[Address] = (), topics: TopicFilter = ()
     ) -> tuple[Log, ...]:
         """Return the matching logs of one block, in order; no addresses means any."""
-        return await self._first(lambda node: node.logs(block_hash=block_hash, addresses=addresses, topics=topics))
+        return await self._first(
+            lambda node: node.logs(block_hash=block_hash, addresses=addresses, topics=topics),
+            role=EndpointRole.LOGS,
+            hedge=_LOGS,
+        )
 
     async def logs_range(
         self, first: BlockNumber, last: BlockNumber, *, addresses: Collection[Address] = (), topics: TopicFilter = ()
     ) -> tuple[Log, ...]:
         """Return the matching logs of the canonical blocks `first` to `last`, both included, in order."""
-        return await self._first(lambda node: node.logs_range(first, last, addresses=addresses, topics=topics))
+        return await self._first(
+            lambda node: node.logs_range(first, last, addresses=addresses, topics=topics), role=EndpointRole.LOGS
+        )
 
     async def code(self, address: Address, at: BlockRef) -> bytes:
         """Return the runtime code; empty for an account without."""
-        return await self._first(lambda node: node.code(address, at))
+        return await self._first(lambda node: node.code(address, at), role=self._role_at(at))
 
     async def balance(self, address: Address, at: BlockRef) -> Wei:
         """Return the native balance."""
-        return await self._first(lambda node: node.balance(address, at))
+        return await self._first(lambda node: node.balance(address, at), role=self._role_at(at))
 
     async def nonce(self, address: Address, at: BlockRef) -> Nonce:
         """Return the next unused nonce as of `at`; waiting transactions do not count."""
-        return await self._first(lambda node: node.nonce(address, at))
+        return await self._first(lambda node: node.nonce(address, at), role=self._role_at(at))
 
     async def call(
         self,
@@ -233,11 +272,13 @@ class RpcChain:
         value: Wei = Wei(0),  # noqa: B008 - a NewType of a constant
     ) -> bytes:
         """Return what the contract answers."""
-        return await self._first(lambda node: node.call(to, data, at, sender=sender, value=value))
+        return await self._first(
+            lambda node: node.call(to, data, at, sender=sender, value=value), role=self._role_at(at)
+        )
 
     async def call_many(self, calls: Sequence[tuple[Address, bytes]], at: BlockRef) -> tuple[bytes | CallReverted, ...]:
         """Return each contract's answer or refusal, in order."""
-        return await self._first(lambda node: node.call_many(calls, at))
+        return await self._first(lambda node: node.call_many(calls, at), role=self._role_at(at))
 
     async def receipt(self, tx_hash: TxHash) -> Receipt | None:
         """Return the outcome, None while the transaction is not mined."""
@@ -267,8 +308,8 @@ class RpcChain:
         inbox: asyncio.Queue[Vote[T]] = asyncio.Queue()
         votes: list[Vote[T]] = []
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._vote(node, ask, inbox)) for node in self.nodes]
-            while (result := count_votes(votes, len(self.nodes), self._quorum)) is None:
+            tasks = [group.create_task(self._vote(node, ask, inbox)) for node in self._readers]
+            while (result := count_votes(votes, len(self._readers), self._quorum)) is None:
                 votes.append(await inbox.get())
             for task in tasks:
                 task.cancel()
@@ -282,26 +323,28 @@ class RpcChain:
 
     async def clock_bounds(self) -> ClockBounds:
         """Return the earliest and the latest head time that any endpoint reports."""
-        inbox: asyncio.Queue[Vote[Head | None]] = asyncio.Queue()
-        async with asyncio.TaskGroup() as group:
-            for node in self.nodes:
-                group.create_task(self._vote(node, lambda one: one.block(BlockTag.HEAD), inbox))
-        outcomes = [inbox.get_nowait().outcome for _ in self.nodes]
-        times = [outcome.timestamp for outcome in outcomes if isinstance(outcome, Head)]
-        if not times:
-            raise ChainError(UNREACHABLE, f"{self.name}: no endpoint reports a head")
+        times = [head.timestamp for head in await self._heads()]
         return ClockBounds(earliest=min(times), latest=max(times))
+
+    async def highest_head(self) -> Head:
+        """Ask every endpoint and return the highest head; who is behind is asked later from now on."""
+        heads = await self._heads()
+        for node in self._readers:
+            # Once more, now that the highest of all is known.
+            if node.vitals.head is not None:
+                node.vitals.told_of(node.vitals.head, self._newest)
+        return max(heads, key=lambda head: head.number)
 
     async def send_raw(self, raw: bytes) -> SendOutcome:
         """Broadcast; the endpoints that have not answered when this returns still get the bytes."""
         inbox: asyncio.Queue[SendOutcome | ChainError] = asyncio.Queue()
-        for node in self.nodes:
+        for node in self._senders:
             task = self._spawner.spawn(self._offer(node, raw, inbox), name=f"send:{self.name}/{node.name}")
             self._sends.add(task)
             task.add_done_callback(self._sends.discard)
         outcomes: list[SendOutcome] = []
         failures: list[ChainError] = []
-        for _ in self.nodes:
+        for _ in self._senders:
             answer = await inbox.get()
             if isinstance(answer, ChainError):
                 failures.append(answer)
@@ -319,65 +362,152 @@ class RpcChain:
             await asyncio.wait(self._sends)
 
     async def _offer(self, node: Node, raw: bytes, inbox: asyncio.Queue[SendOutcome | ChainError]) -> None:
+        # No endpoint rests from sending: a claim goes to all of them.
+        begun = self._clock.monotonic()
         try:
             outcome: SendOutcome | ChainError = await node.send_raw(raw)
         except ChainError as error:
-            self._failed(node, error)
+            self._failed(node, error, begun)
             outcome = error
         inbox.put_nowait(outcome)
 
-    async def _vote(
-        self, node: Node, ask: Callable[[ChainReader], Awaitable[T]], inbox: asyncio.Queue[Vote[T]]
-    ) -> None:
-        try:
-            outcome: T | CallReverted | ChainError = await ask(node)
-            self._failures[node.name] = 0
-        except CallReverted as refusal:
-            outcome = refusal
-        except ChainError as error:
-            self._failed(node, error)
-            outcome = error
-        inbox.put_nowait(Vote(name=node.name, outcome=outcome))
+    async def _vote(self, node: Node, ask: Callable[[Node], Awaitable[T]], inbox: asyncio.Queue[Vote[T]]) -> None:
+        inbox.put_nowait(Vote(name=node.name, outcome=await self._attempt(node, ask)))
 
-    async def _first(self, ask: Callable[[Node], Awaitable[T]], *, go_on_if_none: bool = False) -> T:
-        """Return the first usable answer, asking rested endpoints first, all of them if need be."""
+    async def _heads(self) -> list[Head]:
+        """Return the heads of all readers that have one, at least one."""
+        inbox: asyncio.Queue[Vote[Head | None]] = asyncio.Queue()
+        async with asyncio.TaskGroup() as group:
+            for node in self._readers:
+                group.create_task(self._vote(node, partial(self._look, ref=BlockTag.HEAD), inbox))
+        outcomes = [inbox.get_nowait().outcome for _ in self._readers]
+        heads = [outcome for outcome in outcomes if isinstance(outcome, Head)]
+        if not heads:
+            raise ChainError(UNREACHABLE, f"{self.name}: no endpoint reports a head")
+        return heads
+
+    async def _look(self, node: Node, ref: BlockRef) -> Head | None:
+        """Ask `node` for a block and learn from a head how far it is behind the others."""
+        head = await node.block(ref)
+        if head is not None and ref is BlockTag.HEAD:
+            self._newest = max(self._newest, head.number)
+            node.vitals.told_of(head.number, self._newest)
+        return head
+
+    async def _first(
+        self,
+        ask: Callable[[Node], Awaitable[T]],
+        *,
+        role: EndpointRole | None = None,
+        hedge: str | None = None,
+        go_on_if_none: bool = False,
+    ) -> T:
+        """Return the first usable answer, asking rested endpoints first, all of them if need be.
+
+        With the method `hedge`, an endpoint slower than it is wont to be gets a second one beside it.
+        """
         failures: list[ChainError] = []
         answered = False
-        for node in self._in_order():
-            try:
-                answer = await ask(node)
-            except ChainError as error:
-                self._failed(node, error)
-                failures.append(error)
-                continue
-            self._failures[node.name] = 0
-            if answer is not None or not go_on_if_none:
-                return answer
-            nothing, answered = answer, True
+        waiting = self._in_order(role)
+        while waiting:
+            for node, outcome in await self._race(waiting, ask, hedge, go_on_if_none=go_on_if_none):
+                if isinstance(outcome, CallReverted):
+                    raise outcome
+                if isinstance(outcome, ChainError):
+                    failures.append(outcome)
+                elif outcome is not None or not go_on_if_none:
+                    if role is EndpointRole.HEADS:
+                        self._led_by(node)
+                    return outcome
+                else:
+                    nothing, answered = outcome, True
         if answered:
             return nothing
         raise _all_failed(self.name, failures)
 
-    def _in_order(self) -> list[Node]:
-        now = self._clock.monotonic()
-        # A resting endpoint is asked last, not never: our own caution must not stop a claim.
-        return sorted(self.nodes, key=lambda node: max(self._rests_until[node.name], now))
+    async def _race(
+        self, waiting: list[Node], ask: Callable[[Node], Awaitable[T]], hedge: str | None, *, go_on_if_none: bool
+    ) -> list[tuple[Node, T | CallReverted | ChainError]]:
+        """Take the first of `waiting` and ask it; if it keeps us waiting too long, the next beside it.
 
-    def _failed(self, node: Node, error: ChainError) -> None:
-        if error.code not in _ENDPOINT_FAULTS:
-            return
-        self._failures[node.name] += 1
-        rest = min(REST_FIRST * 2 ** (self._failures[node.name] - 1), REST_MOST)
-        if isinstance(error, RateLimited):
-            rest = max(rest, error.retry_after)
-        self._rests_until[node.name] = self._clock.monotonic() + rest
-        observe.endpoint_rested(self.name, node.name, rest)
+        Return the outcomes as they came; what comes after a usable one is not waited for.
+        """
+        lead = waiting.pop(0)
+        if lead.vitals.phase is not Phase.CLOSED:
+            patience = _TRIAL_PATIENCE  # nobody waits long for the trial of a rested endpoint
+        elif hedge is not None:
+            patience = lead.vitals.hedge_after(hedge)
+        else:
+            patience = None
+        if patience is None or not waiting or not waiting[0].vitals.is_admitted:
+            return [(lead, await self._attempt(lead, ask))]
+        outcomes: list[tuple[Node, T | CallReverted | ChainError]] = []
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(self._attempt(lead, ask))
+            timer = group.create_task(self._clock.sleep(patience))
+            await asyncio.wait({first, timer}, return_when=asyncio.FIRST_COMPLETED)
+            timer.cancel()
+            running = {first: lead}
+            if not first.done():
+                second = waiting.pop(0)
+                observe.request_hedged(self.name, second.name)
+                running[group.create_task(self._attempt(second, ask))] = second
+            while running:
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                outcomes.extend((running.pop(task), task.result()) for task in done)
+                if any(_is_usable(outcome, go_on_if_none=go_on_if_none) for _, outcome in outcomes):
+                    break
+            for task in running:
+                task.cancel()
+        return outcomes
 
+    async def _attempt(self, node: Node, ask: Callable[[Node], Awaitable[T]]) -> T | CallReverted | ChainError:
+        """Ask one endpoint, and let its breaker know; a failure is a value."""
+        if (refusal := node.vitals.begin(f"{self.name}/{node.name}")) is not None:
+            return refusal
+        begun = self._clock.monotonic()
+        try:
+            outcome: T | CallReverted | ChainError = await ask(node)
+        except CallReverted as reverted:
+            outcome = reverted
+        except ChainError as error:
+            self._failed(node, error, begun)
+            return error
+        except asyncio.CancelledError:
+            node.vitals.given_up()
+            raise
+        node.vitals.answered(begun)
+        return outcome
 
-REST_FIRST: Final = 0.5
-"""Seconds an endpoint is asked last after its first failure; doubles with each further one."""
-REST_MOST: Final = 30.0
-"""The longest such rest, unless the endpoint itself asks for more."""
+    def _in_order(self, role: EndpointRole | None) -> list[Node]:
+        """Return all readers: the owner's order, overruled by role, by rest and where the figures are far apart."""
+        late = dict(zip(self._readers, stands_back([node.vitals.cost for node in self._readers]), strict=True))
+
+        def place(node: Node) -> tuple[object, ...]:
+            vitals = node.vitals
+            lacks_role = role is not None and role not in node.roles
+            if vitals.is_admitted:
+                # Whoever may be tried is tried, whatever it showed before its rest.
+                return (0, vitals.is_day_spent, lacks_role, late[node] and vitals.phase is Phase.CLOSED)
+            # A resting endpoint is asked last, not never: our own caution must not stop a claim.
+            return (1, vitals.rests_until)
+
+        return sorted(self._readers, key=place)
+
+    def _role_at(self, at: BlockRef) -> EndpointRole | None:
+        """Return who is asked first for the state at a block: an archive if the others will have thrown it away."""
+        is_old = not isinstance(at, (BlockTag, BlockHash)) and at < self._newest - _STATES_KEPT
+        return EndpointRole.ARCHIVE if is_old else None
+
+    def _led_by(self, node: Node) -> None:
+        if node.name != self._leading:
+            observe.endpoint_switched(self.name, self._leading, node.name)
+            self._leading = node.name
+
+    def _failed(self, node: Node, error: ChainError, begun: float) -> None:
+        rest = node.vitals.failed(error, begun)
+        if rest is not None:
+            observe.endpoint_rested(self.name, node.name, rest, error.code)
 
 
 @asynccontextmanager
@@ -404,10 +534,17 @@ async def open_chain(
         nodes = [
             RpcNode(
                 RpcEndpoint(
-                    session, clock, chain=name, name=endpoint.name, url=endpoint.url, answer_within=answer_within
+                    session,
+                    clock,
+                    chain=name,
+                    name=endpoint.name,
+                    url=endpoint.url,
+                    answer_within=answer_within,
+                    vitals=Vitals(clock, endpoint.budget),
                 ),
                 clock,
                 chain_id=chain_id,
+                roles=endpoint.roles,
             )
             for endpoint in endpoints
         ]
@@ -418,7 +555,17 @@ async def open_chain(
             await chain.finish_sends()
 
 
-_ENDPOINT_FAULTS = {UNREACHABLE, BAD_ANSWER, RATE_LIMITED, WRONG_CHAIN}
+_BY_HASH: Final = "eth_getBlockByHash"
+_BY_NUMBER: Final = "eth_getBlockByNumber"
+_LOGS: Final = "eth_getLogs"
+_TRIAL_PATIENCE: Final = 0.05
+"""Seconds that a rested endpoint is tried alone."""
+_STATES_KEPT: Final = 128
+"""Blocks whose state a node keeps that is no archive. Source: geth."""
+
+
+def _is_usable(outcome: object, *, go_on_if_none: bool) -> bool:
+    return not isinstance(outcome, ChainError) and (outcome is not None or not go_on_if_none)
 
 
 def _all_failed(chain: str, failures: list[ChainError]) -> ChainError:

@@ -47,7 +47,7 @@ def translate_error(code: int, message: str, data: object, *, where: str) -> Cha
     detail = f"{where}: {code} {quote(message)}"
     if code == 3 or any(words in text for words in _HALT_WORDS):
         return CallReverted(_revert_data(data), detail=detail)
-    if any(words in text for words in _RANGE_WORDS):
+    if _RANGE.search(f"{text} {_explanation(data)}"):
         return ChainError(RANGE_TOO_WIDE, detail, hint="ask for fewer blocks at once")
     if code in _RATE_CODES or any(words in text for words in _RATE_WORDS):
         return RateLimited(detail, retry_after=1.0)
@@ -73,23 +73,19 @@ _HALT_WORDS = (
     "bad jump",
     "stack underflow",
 )
-# Texts of geth, Erigon, Nethermind, Besu, Reth and the large providers.
-_RANGE_WORDS = (
-    "block range",
-    "range is too",
-    "range too",
-    "returned more than",
-    "too many results",
-    "too many logs",
-    "response size",
-    "max results",
-    "exceeds max",
-    "exceed maximum",
-    "ranges over",
-    "query timeout",
+# Texts of geth, Bor, Erigon, Nethermind, Besu, Reth and the large providers.
+_RANGE = re.compile(
+    "blocks? range|range is too|range too|range limit|limited to .* range|range .* exceeds|too many blocks"
+    "|returned more than|too many results|too many logs|response size|max results|exceeds max|exceed maximum"
+    "|ranges over|query timeout"
 )
 _RATE_CODES = {-32005, 429}
 _RATE_WORDS = ("rate limit", "too many requests", "request limit", "capacity", "throughput", "exceeded the quota")
+
+
+def _explanation(data: object) -> str:
+    """Return what a provider adds to an "invalid params"."""
+    return " ".join(str(value) for value in data.values()).lower() if isinstance(data, dict) else ""
 
 
 def _revert_data(data: object) -> bytes:

@@ -10,8 +10,10 @@ from bmn.evm.failures import BAD_ANSWER, NODE_BEHIND, WRONG_CHAIN, CallReverted,
 from bmn.evm.rpc import Answer, NodeError, Params, RpcEndpoint, T
 from bmn.evm.sending import classify_refusal
 from bmn.evm.types import (
+    USUAL_ROLES,
     BlockRef,
     BlockTag,
+    EndpointRole,
     Fees,
     Head,
     Log,
@@ -31,8 +33,12 @@ RECHECK_CHAIN_AFTER: Final = 300.0
 class RpcNode:
     """Typed questions to one endpoint. Refuses to answer for another chain than its own."""
 
-    def __init__(self, rpc: RpcEndpoint, clock: Clock, *, chain_id: ChainId) -> None:
+    def __init__(
+        self, rpc: RpcEndpoint, clock: Clock, *, chain_id: ChainId, roles: frozenset[EndpointRole] = USUAL_ROLES
+    ) -> None:
         self.name = rpc.name
+        self.roles = roles
+        self.vitals = rpc.vitals
         self._rpc = rpc
         self._clock = clock
         self._chain_id = chain_id

@@ -3,6 +3,7 @@
 An endpoint's URL may carry a key, so it appears in no message, metric or repr: endpoints have names.
 """
 
+import asyncio
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
@@ -12,6 +13,7 @@ import msgspec
 
 from bmn.core.errors import BadInput, ChainError
 from bmn.evm.failures import BAD_ANSWER, UNREACHABLE, CallReverted, RateLimited, translate_error
+from bmn.evm.vitals import Vitals
 from bmn.observe import chain as observe
 from bmn.seams import Clock
 
@@ -60,11 +62,20 @@ class RpcEndpoint:
     """Sends JSON-RPC to one URL. Holds no connection of its own: the session is the caller's."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, clock: Clock, *, chain: str, name: str, url: str, answer_within: float
+        self,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        *,
+        chain: str,
+        name: str,
+        url: str,
+        answer_within: float,
+        vitals: Vitals | None = None,
     ) -> None:
-        """Speak to `url` as `name` on chain `chain`; each attempt ends within `answer_within` seconds."""
+        """Speak to `url` as `name` on chain `chain`; an attempt ends within `answer_within` seconds once it is out."""
         self.chain = chain
         self.name = name
+        self.vitals = vitals or Vitals(clock)
         self._session = session
         self._clock = clock
         self._url = url
@@ -98,7 +109,7 @@ class RpcEndpoint:
             ChainError: RPC_UNREACHABLE, RPC_RATE_LIMITED (by HTTP) or RPC_BAD_ANSWER.
         """
         request = _Request(next(self._ids), method, params)
-        reply = await self._exchange(method, request, answer.one)
+        reply = await self._exchange(method, request, answer.one, calls=1)
         # Some nodes answer an unreadable request without an id.
         if reply.id != request.id and (reply.error is None or reply.id is not None):
             self._fail(method, ChainError(BAD_ANSWER, f"{self.where} {method}: answer to another request"))
@@ -122,7 +133,9 @@ class RpcEndpoint:
         self, method: str, calls: Sequence[Params], answer: Answer[T]
     ) -> list[T | ChainError | CallReverted | None]:
         requests = [_Request(next(self._ids), method, params) for params in calls]
-        replies = {reply.id: reply for reply in await self._exchange(method, requests, answer.many)}
+        replies = {
+            reply.id: reply for reply in await self._exchange(method, requests, answer.many, calls=len(requests))
+        }
         if len(replies) != len(requests) or any(request.id not in replies for request in requests):
             self._fail(method, ChainError(BAD_ANSWER, f"{self.where} {method}: batch answered in part"))
         ordered = [replies[request.id] for request in requests]
@@ -139,29 +152,44 @@ class RpcEndpoint:
         except BadInput as error:
             self._fail(method, ChainError(BAD_ANSWER, f"{self.where} {method}: {error.detail}"), cause=error)
 
-    async def _exchange(self, method: str, request: object, decoder: msgspec.json.Decoder[_W]) -> _W:
+    async def _exchange(self, method: str, request: object, decoder: msgspec.json.Decoder[_W], *, calls: int) -> _W:
         """POST `request` and decode the body, whatever the HTTP status: many nodes send errors with 4xx or 5xx."""
-        started = self._clock.monotonic()
         content = _encode(request)
+        await self.vitals.enter(calls, is_urgent=method == _SEND)
+        try:
+            response, body = await self._timed(method, content, calls)
+        finally:
+            self.vitals.leave()
+        if response.status == 429:
+            wait = _seconds(response.headers.get("Retry-After", ""))
+            self._fail(method, RateLimited(f"{self.where} {method}: HTTP 429", retry_after=wait))
+        try:
+            decoded = decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._refuse_body(method, response.status, body, error)
+        self.vitals.ended(None)
+        return decoded
+
+    async def _timed(self, method: str, content: bytes, calls: int) -> tuple[aiohttp.ClientResponse, bytes]:
+        started = self._clock.monotonic()
         try:
             try:
-                response, body = await self._post(content)
+                answer = await self._post(content)
             except aiohttp.ServerDisconnectedError:
                 # The server closed a connection kept open; every call of ours may be repeated.
-                response, body = await self._post(content)
+                answer = await self._post(content)
         except (aiohttp.ClientError, OSError) as error:
             # `from None`: the library's texts carry the URL.
             detail = f"endpoint {self.where} does not answer {method}: {type(error).__name__}"
             hint = "check that the node runs and that its address in the settings is right"
             self._fail(method, ChainError(UNREACHABLE, detail, hint=hint), cause=None)
-        observe.rpc_answered(self.chain, self.name, method, self._clock.monotonic() - started)
-        if response.status == 429:
-            wait = _seconds(response.headers.get("Retry-After", ""))
-            self._fail(method, RateLimited(f"{self.where} {method}: HTTP 429", retry_after=wait))
-        try:
-            return decoder.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            self._refuse_body(method, response.status, body, error)
+        except asyncio.CancelledError:
+            self.vitals.outwaited(method, self._clock.monotonic() - started)
+            raise
+        seconds = self._clock.monotonic() - started
+        self.vitals.timed(method, seconds, calls=calls)
+        observe.rpc_answered(self.chain, self.name, method, seconds)
+        return answer
 
     async def _post(self, content: bytes) -> tuple[aiohttp.ClientResponse, bytes]:
         async with self._session.post(
@@ -186,10 +214,12 @@ class RpcEndpoint:
 
     def _fail(self, method: str, error: ChainError | CallReverted, cause: Exception | None = None) -> NoReturn:
         if isinstance(error, ChainError):
+            self.vitals.ended(error)
             observe.rpc_failed(self.chain, self.name, method, error.code)
         raise error from cause
 
 
+_SEND = "eth_sendRawTransaction"
 _JSON = {"content-type": "application/json"}
 _encode = msgspec.json.Encoder().encode
 _WHOLE: msgspec.json.Decoder[_Reply[Any]] = msgspec.json.Decoder(_Reply[Any])

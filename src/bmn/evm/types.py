@@ -6,6 +6,7 @@ from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
 from bmn.core.units import Address, BlockHash, BlockNumber, Gas, Hash32, Nonce, TxHash, UnixTime, Wei
+from bmn.evm.budget import UNLIMITED, Budget
 
 
 class BlockTag(StrEnum):
@@ -24,6 +25,23 @@ TopicFilter: TypeAlias = Sequence[Sequence[Hash32] | None]
 """By position, the topics that match; None matches any, a shorter filter any rest."""
 
 
+class EndpointRole(StrEnum):
+    """What an endpoint is for."""
+
+    HEADS = "heads"
+    """The newest blocks: asked first for them, and its socket is listened to."""
+    LOGS = "logs"
+    """Asked first for logs."""
+    ARCHIVE = "archive"
+    """Asked first for the state of old blocks."""
+    SEND = "send"
+    """Gets our transactions. With this role alone it answers no question and has no voice in a quorum."""
+
+
+USUAL_ROLES = frozenset({EndpointRole.HEADS, EndpointRole.LOGS, EndpointRole.SEND})
+"""Of an endpoint that names none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """Where a node is. Its URLs may carry keys: they do not print; the name stands for them."""
@@ -34,6 +52,15 @@ class Endpoint:
     """http:// or https://."""
     ws_url: str | None = field(default=None, repr=False)
     """ws:// or wss://, if the node pushes heads."""
+    roles: frozenset[EndpointRole] = USUAL_ROLES
+    """At least one."""
+    budget: Budget = UNLIMITED
+    """What it may cost."""
+
+    @property
+    def is_reader(self) -> bool:
+        """Whether it answers questions, and so has a voice in a quorum."""
+        return self.roles != {EndpointRole.SEND}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

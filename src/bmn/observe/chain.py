@@ -17,6 +17,11 @@ _RPC_FAILURES = Counter(
 _DISAGREEMENTS = Counter(
     "bmn_rpc_disagreements_total", "Safety reads in which an endpoint differed from the quorum.", ["chain", "endpoint"]
 )
+_RESTS = Counter(
+    "bmn_rpc_rests_total", "Times an endpoint began to rest after a fault, by code.", ["chain", "endpoint", "code"]
+)
+_SWITCHES = Counter("bmn_rpc_switches_total", "Times another endpoint took over the newest blocks.", ["chain"])
+_HEDGES = Counter("bmn_rpc_hedges_total", "Requests sent beside a slow one, by who got them.", ["chain", "endpoint"])
 _QUORUM_MISSING = Counter("bmn_rpc_quorum_missing_total", "Safety reads without a quorum of equal answers.", ["chain"])
 _HEAD = Gauge("bmn_chain_head_number", "Height of the newest block seen.", ["chain"])
 _HEAD_TIME = Gauge("bmn_chain_head_timestamp_seconds", "Chain time of the newest block seen.", ["chain"])
@@ -47,9 +52,21 @@ def quorum_missing(chain: str, detail: str) -> None:
     _log.warning("quorum_missing", chain=chain, detail=detail)
 
 
-def endpoint_rested(chain: str, endpoint: str, seconds: float) -> None:
+def endpoint_rested(chain: str, endpoint: str, seconds: float, code: str) -> None:
     """An endpoint failed and is asked last for a while."""
-    _log.warning("endpoint_rested", chain=chain, endpoint=endpoint, seconds=round(seconds, 1))
+    _RESTS.labels(chain, endpoint, code).inc()
+    _log.warning("endpoint_rested", chain=chain, endpoint=endpoint, seconds=round(seconds, 1), code=code)
+
+
+def endpoint_switched(chain: str, before: str, after: str) -> None:
+    """Another endpoint answers for the newest blocks."""
+    _SWITCHES.labels(chain).inc()
+    _log.info("endpoint_switched", chain=chain, before=before, after=after)
+
+
+def request_hedged(chain: str, endpoint: str) -> None:
+    """An endpoint was asked beside a slow one."""
+    _HEDGES.labels(chain, endpoint).inc()
 
 
 def head_seen(chain: str, number: int, timestamp: int) -> None:

@@ -13,7 +13,8 @@ from tests.support.scripted_node import NodeSays, ScriptedNode, open_scripted_no
 from bmn.core.errors import ChainError, ConfigError
 from bmn.core.hashing import keccak
 from bmn.core.units import Address, BlockHash, BlockNumber, ChainId
-from bmn.evm.client import REST_FIRST, REST_MOST, RpcChain, open_chain
+from bmn.evm.breaker import REST_FIRST, REST_MOST
+from bmn.evm.client import RpcChain, open_chain
 from bmn.evm.failures import CallReverted
 from bmn.evm.types import BlockTag, Endpoint, SendStatus
 from bmn.seams import SystemSpawner
