@@ -151,7 +151,7 @@ class Kv:
         if commit.messages:
             self._wake.signal(Topic.MESSAGES)
         if commit.changes:
-            self._wake.signal(Topic.CHANGES)
+            self._wake.signal_elsewhere(Topic.CHANGES)  # the watchers of this process have them already
         return version
 
     async def list_range(
@@ -201,7 +201,10 @@ class Kv:
 
 @asynccontextmanager
 async def open_kv(pool: Pool, wake: Wake) -> AsyncIterator[Kv]:
-    """Yield the table; it keeps two connections of the pool for itself while in use."""
+    """Yield the table; it keeps two connections of the pool for itself while in use.
+
+    One for each process: the watchers of a second one would hear of the changes of the first by polling only.
+    """
     async with (
         open_grouped(pool, _read_all) as read,
         open_grouped(pool, commit_all, touches=lambda commit: commit.touches) as write,

@@ -49,6 +49,10 @@ class Wake:
     def signal(self, *topics: Topic) -> None:
         """Tell everybody, here and in other processes; call it after the commit. No topic: MESSAGES."""
         self.signal_here(*topics)
+        self.signal_elsewhere(*topics)
+
+    def signal_elsewhere(self, *topics: Topic) -> None:
+        """Tell other processes."""
         self._told.update(topics or (Topic.MESSAGES,))
         self._outgoing.set()
 
@@ -105,9 +109,10 @@ async def _carry(dsn: str, wake: Wake, clock: Clock) -> None:
     try:
         conn.add_termination_listener(lambda _: wake.check_connection())
         if await is_direct(conn):
+            await conn.execute("SET synchronous_commit = off")  # a hint need not survive, nor hold up those that must
             await conn.add_listener(_CHANNEL, heard)
         else:
-            observe.wake_ups_polled()  # and no LISTEN: it would stay with a session that others use
+            observe.wake_ups_polled()  # no SET and no LISTEN: they would stay with a session that others use
         wake.signal_here(*Topic)  # what happened while nobody listened
         while True:
             await wake.asked()
