@@ -35,7 +35,7 @@ from bmn.core.errors import ConfigError
 from bmn.core.swap import State
 from bmn.core.units import ChainId, OrderHash
 from bmn.evm.client import RpcChain, open_chain
-from bmn.evm.types import Endpoint
+from bmn.evm.types import Endpoint, EndpointRole
 from bmn.indexer import IndexerDeps, run_indexer
 from bmn.jobs.deps import JobDeps
 from bmn.jobs.service import run_jobs
@@ -271,7 +271,7 @@ def _indexer_deps(base: Base, wake: Wake, holder: str) -> IndexerDeps:
         chains=base.chains,
         specs=base.specs,
         sockets={
-            chain_id: [endpoint for endpoint in endpoints if endpoint.ws_url]
+            chain_id: [each for each in endpoints if each.ws_url and EndpointRole.HEADS in each.roles]
             for chain_id, endpoints in base.endpoints.items()
         },
         wake=wake,

@@ -12,6 +12,7 @@ from bmn.core.errors import ConfigError
 from bmn.core.escrow_address import create_address
 from bmn.core.margins import ChainTiming, Margins
 from bmn.core.units import NATIVE, Address, BlockNumber, Bps, ChainId, Seconds, TokenAmount, Wei
+from bmn.evm.budget import Budget
 from bmn.evm.types import Endpoint
 from bmn.jobs.deps import Purse
 from bmn.jobs.table import build_schedules
@@ -39,14 +40,20 @@ def build_specs(settings: Settings) -> dict[ChainId, ChainSpec]:
 def build_endpoints(name: str, chain: ChainSection) -> tuple[Endpoint, ...]:
     """Return the endpoints of chain `name`, in order of preference."""
     return tuple(
-        Endpoint(name=endpoint.name or f"{name}-{number}", url=endpoint.url, ws_url=endpoint.ws)
+        Endpoint(
+            name=endpoint.name or f"{name}-{number}",
+            url=endpoint.url,
+            ws_url=endpoint.ws,
+            roles=endpoint.roles,
+            budget=Budget(per_second=endpoint.per_second, per_day=endpoint.per_day),
+        )
         for number, endpoint in enumerate(chain.rpc, start=1)
     )
 
 
 def quorum_of(chain: ChainSection) -> int:
     """Return how many endpoints must agree."""
-    return chain.quorum or len(chain.rpc) // 2 + 1
+    return chain.quorum or chain.readers // 2 + 1
 
 
 def build_margins(settings: Settings) -> dict[tuple[ChainId, ChainId], Margins]:

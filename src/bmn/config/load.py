@@ -13,6 +13,7 @@ from pydantic_settings import SettingsError
 from bmn.config import settings as shapes
 from bmn.config.settings import ResolverSection, Settings
 from bmn.core.errors import ConfigError, NotFound
+from bmn.evm.types import EndpointRole
 
 FILE_NAME: Final = "bmn.toml"
 _PATH_KEYS: Final = {"home", "keystore", "operator_token_file", "password_file", "secrets_key_file"}
@@ -161,8 +162,12 @@ def _chain_problems(settings: Settings) -> Iterator[str]:
         first = by_id.setdefault(chain.id, name)
         if first != name:
             yield f"chains.{name}.id: chain {chain.id} is also chains.{first}; one of them is wrong"
-        if (chain.quorum or 1) > len(chain.rpc):
-            yield f"chains.{name}.quorum: {chain.quorum} of {len(chain.rpc)} endpoints; lower it or add endpoints"
+        if chain.readers == 0:
+            yield f"chains.{name}.rpc: no endpoint answers questions; give one more roles than send"
+        elif (chain.quorum or 1) > chain.readers:
+            yield f"chains.{name}.quorum: {chain.quorum} of {chain.readers} endpoints; lower it or add endpoints"
+        if not any(EndpointRole.SEND in endpoint.roles for endpoint in chain.rpc):
+            yield f"chains.{name}.rpc: no endpoint gets our transactions; give one the role send"
 
 
 def _pair_problems(settings: Settings) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bmn.config.fields import (
@@ -19,6 +19,7 @@ from bmn.config.fields import (
     WebUrl,
 )
 from bmn.core.errors import BadInput
+from bmn.evm.types import USUAL_ROLES, EndpointRole
 from bmn.pg.cron import parse_timing
 
 
@@ -36,6 +37,13 @@ class EndpointSection(Section):
     url: WebUrl
     ws: SocketUrl | None = None
     """Where it pushes heads."""
+    roles: Annotated[frozenset[EndpointRole], Field(min_length=1), PlainSerializer(sorted)] = USUAL_ROLES
+    """heads, logs: asked first for them. archive: asked first for old state. send: gets our transactions; with `send`
+    alone it answers no questions and does not count for the quorum."""
+    per_second: Annotated[float, Field(gt=0)] | None = None
+    """Most calls a second; more wait."""
+    per_day: Positive | None = None
+    """Calls a UTC day from which other endpoints are asked first."""
 
 
 class ContractsSection(Section):
@@ -62,7 +70,7 @@ class ChainSection(Section):
     id: Positive
     rpc: Annotated[list[Annotated[EndpointSection, PlainOrTable]], Field(min_length=1)]
     quorum: Positive | None = None
-    """How many endpoints must agree on what money depends on; by default more than half."""
+    """How many endpoints must agree on what money depends on; by default more than half of those that answer."""
     depth: Count
     """Blocks on top of a block before it is final."""
     block_time: Annotated[float, Field(gt=0)]
@@ -75,6 +83,11 @@ class ChainSection(Section):
     max_fee_per_gas: Positive
     """In wei; never paid more."""
     contracts: ContractsSection
+
+    @property
+    def readers(self) -> int:
+        """How many endpoints answer questions."""
+        return sum(endpoint.roles != {EndpointRole.SEND} for endpoint in self.rpc)
 
 
 class PairSection(Section):

@@ -36,6 +36,10 @@ class HeadReader(Protocol):
         """Return the header of `ref`."""
         ...
 
+    async def highest_head(self) -> Head:
+        """Ask every endpoint and return the highest head; who is behind is asked later from now on."""
+        ...
+
 
 async def follow_heads(
     chain: HeadReader, *, name: str, block_time: float, sockets: Sequence[Endpoint], clock: Clock, spawner: Spawner
@@ -43,8 +47,10 @@ async def follow_heads(
     """Yield each new head of chain `name` once, at first the present one; the fastest endpoint wins.
 
     Numbers may skip, and after a reorganisation repeat or fall: compare parent hashes. A head from an endpoint that
-    lags or left the chain is not told apart here: it proves nothing until the chain is asked. Endpoints of `sockets`
-    have a `ws_url`; `block_time` is in seconds. Close it with `contextlib.aclosing`.
+    lags or left the chain is not told apart here: it proves nothing until the chain is asked. The parent of a head
+    that was handed on is no news. When no head came for `STALL_BLOCKS` block times, all endpoints are asked, so that
+    one that stands still is left for one that goes on. Endpoints of `sockets` have a `ws_url`; `block_time` is in
+    seconds. Close it with `contextlib.aclosing`.
     """
     feed = _Feed(name, clock)
     work = [spawner.spawn(_poll(feed, chain, block_time, has_push=bool(sockets)), name=f"heads:{name}")]
@@ -77,8 +83,9 @@ class _Feed:
         """Hand `head` on unless it was already."""
         if head.hash in self._seen:
             return
-        self._seen[head.hash] = None
-        if len(self._seen) > _REMEMBERED:
+        # The parent too: whoever brings it only now is late.
+        self._seen |= {head.parent_hash: None, head.hash: None}
+        while len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
         self.fresh_at = self.clock.monotonic()
         self.newest = head.number
@@ -91,10 +98,19 @@ async def _poll(feed: _Feed, chain: HeadReader, block_time: float, *, has_push: 
     patience = STALL_BLOCKS * block_time if has_push else 0.9 * block_time
     most = _POLL_MOST if has_push else 2 * block_time
     clock = feed.clock
-    stalled = False
+    stall = STALL_BLOCKS * block_time
+    doubt_after = stall
     while True:
+        silence = clock.monotonic() - feed.fresh_at
         try:
-            head = await chain.block(BlockTag.HEAD)
+            if silence < doubt_after:
+                head = await chain.block(BlockTag.HEAD)
+            else:
+                if doubt_after == stall:
+                    observe.heads_stalled(feed.name, silence)
+                # Twice as long before all are asked again: the chain itself may stand still.
+                doubt_after = 2 * silence
+                head = await chain.highest_head()
         except ChainError:
             head = None  # counted where it happened
         if head is not None:
@@ -102,11 +118,8 @@ async def _poll(feed: _Feed, chain: HeadReader, block_time: float, *, has_push: 
         late = clock.monotonic() - feed.fresh_at - block_time
         await clock.sleep(min(max(block_time / 8, late / 4), most))
         while (now := clock.monotonic()) < (due := feed.fresh_at + patience):
-            stalled = False
+            doubt_after = stall
             await clock.sleep(due - now)
-        if not stalled and now >= feed.fresh_at + STALL_BLOCKS * block_time:
-            stalled = True
-            observe.heads_stalled(feed.name, now - feed.fresh_at)
 
 
 async def _listen(feed: _Feed, endpoint: Endpoint, url: str, block_time: float) -> NoReturn:

@@ -57,11 +57,6 @@ class Endpoint:
     budget: Budget = UNLIMITED
     """What it may cost."""
 
-    @property
-    def is_reader(self) -> bool:
-        """Whether it answers questions, and so has a voice in a quorum."""
-        return self.roles != {EndpointRole.SEND}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:

@@ -8,6 +8,8 @@ from bmn.config.load import load_settings
 from bmn.core.errors import BmnError, ConfigError, NotFound
 from bmn.core.escrow_address import create_address
 from bmn.core.units import Address, ChainId, TokenAmount
+from bmn.evm.budget import UNLIMITED, Budget
+from bmn.evm.types import USUAL_ROLES, EndpointRole
 
 CONTRACTS = """
 factory = "0x78Ce8bcA75CF869e846a119aE4f3e59604cd30c5"
@@ -112,6 +114,21 @@ def test_more_than_half_must_agree_by_default(write: Callable[[str], Path]) -> N
     assert quorum_of(load_settings(write(GOOD.replace("depth = 2", "quorum = 1\ndepth = 2"))).chains["alpha"]) == 1
 
 
+def test_an_endpoint_that_only_sends_has_no_voice_in_the_quorum(write: Callable[[str], Path]) -> None:
+    text = GOOD.replace('name = "second"', 'roles = ["send"], name = "second"')
+    assert quorum_of(load_settings(write(text)).chains["alpha"]) == 1
+    assert "quorum: 2 of 1 endpoints" in refusal(write(text.replace("depth = 2", "quorum = 2\ndepth = 2"))).detail
+
+
+def test_an_endpoint_has_the_usual_roles_and_no_limits_unless_it_says_so(write: Callable[[str], Path]) -> None:
+    limits = 'roles = ["logs", "archive"], per_second = 2.5, per_day = 1000, name = "second"'
+    chain = load_settings(write(GOOD.replace('name = "second"', limits))).chains["alpha"]
+    first, second = build_endpoints("alpha", chain)
+    assert (first.roles, first.budget) == (USUAL_ROLES, UNLIMITED)
+    assert second.roles == {EndpointRole.LOGS, EndpointRole.ARCHIVE}
+    assert second.budget == Budget(per_second=2.5, per_day=1000)
+
+
 def test_the_environment_beats_dotenv_which_beats_the_file(
     write: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +197,10 @@ def test_all_problems_are_named_at_once(write: Callable[[str], Path]) -> None:
         ('dst = "beta"', 'dst = "alpha"', "name two chains"),
         ("id = 31338", "id = 31337", "chains.beta.id: chain 31337 is also chains.alpha"),
         ("depth = 2", "depth = 2\nquorum = 3", "quorum: 3 of 2 endpoints"),
+        ('"http://127.0.0.1:1/KEY", {', '{ roles = ["send"],', "no endpoint answers questions"),
+        ('"http://127.0.0.1:1/KEY", {', '{ roles = ["heads"],', "no endpoint gets our transactions"),
+        ('name = "second"', 'roles = [], name = "second"', "roles"),
+        ('name = "second"', 'roles = ["heads"], per_day = 0, name = "second"', "per_day"),
         ("decimals = 18", "decimals = 0", "max_amount: 1 decimals, the token has 0"),
         ("{ alpha =", "{ gamma =", "tokens.BMN.addresses.gamma: there is no [chains.gamma]"),
         ("dev_keys = [2]", "", "resolver.signers: nobody signs"),

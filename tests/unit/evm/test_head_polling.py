@@ -9,7 +9,7 @@ from tests.support.hand_clock import HandClock
 
 from bmn.core.errors import ChainError
 from bmn.core.units import BlockHash, BlockNumber, UnixTime, Wei
-from bmn.evm.heads import follow_heads
+from bmn.evm.heads import STALL_BLOCKS, follow_heads
 from bmn.evm.types import BlockRef, BlockTag, Head
 from bmn.seams import SystemSpawner
 
@@ -30,7 +30,10 @@ class Chain:
 
     def __init__(self) -> None:
         self.head: Head | None = head(100)
+        self.highest: Head | None = None
+        """Of all endpoints, if another has more."""
         self.asked = 0
+        self.asked_all = 0
 
     async def block(self, ref: BlockRef) -> Head | None:
         assert ref is BlockTag.HEAD
@@ -38,6 +41,13 @@ class Chain:
         if self.head is None:
             raise ChainError("RPC_UNREACHABLE", "down")
         return self.head
+
+    async def highest_head(self) -> Head:
+        self.asked_all += 1
+        self.head = self.highest or self.head
+        found = await self.block(BlockTag.HEAD)
+        assert found is not None
+        return found
 
 
 class Following:
@@ -133,6 +143,39 @@ async def test_a_silent_chain_is_polled_at_most_once_in_two_block_times(block_ti
         before = chain.asked
         await follower.until(100 * block_time)
         assert 49 <= chain.asked - before <= 51
+
+
+async def test_an_endpoint_that_stands_still_is_left_after_three_block_times() -> None:
+    chain = Chain()
+    async with following(chain) as follower:
+        await follower.until(0)
+        chain.highest = head(103)
+        assert await follower.until(STALL_BLOCKS * 2.0 - 0.1) == [100]
+        assert chain.asked_all == 0
+        assert await follower.until(1.0) == [100, 103]
+        assert chain.asked_all == 1
+        chain.highest = None
+        for number in range(104, 120):
+            chain.head = head(number)
+            await follower.until(2.0)
+        assert chain.asked_all == 1
+
+
+async def test_while_the_chain_itself_stands_still_all_are_asked_ever_less_often() -> None:
+    chain = Chain()
+    async with following(chain) as follower:
+        await follower.until(3600.0)
+        assert 8 <= chain.asked_all <= 11  # 6 s, 12 s, 24 s, …
+
+
+async def test_the_parent_of_a_head_that_was_handed_on_is_no_news() -> None:
+    chain = Chain()
+    async with following(chain) as follower:
+        await follower.until(0)
+        for number in (105, 104, 106):
+            chain.head = head(number)
+            await follower.until(5)
+        assert [each.number for each in follower.seen] == [100, 105, 106]
 
 
 async def test_closing_ends_the_polling() -> None:
