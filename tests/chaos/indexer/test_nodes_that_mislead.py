@@ -3,14 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from itertools import count
+from statistics import median
+from time import monotonic
 
+import pytest
 from tests.support.fault_rig import PATIENCE, both, is_read, open_faulty_rig, running, said, stored_number, until
+from tests.support.fault_rules import Held
 from tests.support.fault_sockets import Swapped, silent, twice
 from tests.support.index_rig import IndexRig, open_index_rig
 from tests.support.swap_on_chain import height, make_swap
 
 from bmn.devnet.anvil import Anvil
 from bmn.devnet.world import Devnet
+from bmn.evm.preference import HEDGE_SAMPLES
 from bmn.indexer import indexer_status
 from bmn.indexer.write import reorg_window
 from bmn.pg.pool import connection
@@ -97,20 +102,49 @@ async def test_an_index_behind_misleading_sockets_says_what_the_chain_says(
             assert told == await said(plain)
 
 
-async def test_a_silent_endpoint_is_left_for_another_one_without_a_restart(
-    world: Devnet, new_database: Callable[[], str]
+@pytest.mark.parametrize("other_pushes", [True, False])
+async def test_an_endpoint_that_stands_still_is_left_without_a_restart(
+    world: Devnet, new_database: Callable[[], str], other_pushes: bool
 ) -> None:
     dev = world.chains[0]
-    async with open_faulty_rig(dev, new_database(), endpoints=2, answer_within=0.5) as faulty:
-        mute, _ = faulty.proxies
-        async with running(faulty.rig.deps("left")):
+    async with open_faulty_rig(dev, new_database(), endpoints=2) as faulty:
+        still, other = faulty.proxies
+        async with running(faulty.rig.deps("still")):
             await is_read(faulty.rig)
-            await asyncio.wait_for(mute.sockets.subscribed.wait(), PATIENCE)
-            mute.sockets.on_push = silent
-            mute.behind.height = await height(dev.anvil)  # it answers, always the same
+            await asyncio.wait_for(still.sockets.subscribed.wait(), PATIENCE)
+            still.sockets.on_push = silent
+            still.behind.height = await height(dev.anvil)  # it answers, always the same
+            if not other_pushes:
+                other.sockets.on_push = silent
             swap = await make_swap(dev, next(_numbers))
             await swap.fill()
             await is_read(faulty.rig)
+            await swap.lock()
+            await is_read(faulty.rig)
+        assert "dst_locked" in {row[6] for row in await faulty.rig.journal()}
+
+
+async def test_an_endpoint_that_hangs_is_left_within_three_block_times(
+    world: Devnet, new_database: Callable[[], str]
+) -> None:
+    dev = world.chains[0]
+    async with open_faulty_rig(dev, new_database(), endpoints=2) as faulty:
+        hung, _ = faulty.proxies
+        async with running(faulty.rig.deps("hung")):
+            for _ in range(HEDGE_SAMPLES):  # until its usual time is known
+                await (await make_swap(dev, next(_numbers))).fill()
+                await is_read(faulty.rig)
+            await asyncio.wait_for(hung.sockets.subscribed.wait(), PATIENCE)
+            rule = hung.when("*", Held())
+            hung.sockets.on_push = silent
+            took = []
+            for _ in range(5):
+                await (await make_swap(dev, next(_numbers))).fill()
+                begun = monotonic()
+                await is_read(faulty.rig)
+                took.append(monotonic() - begun)
+            assert rule.hits
+            assert median(took) <= 3 * faulty.rig.spec.block_time
 
 
 async def test_a_reorg_past_the_window_halts_that_chain_alone_and_deletes_nothing(
