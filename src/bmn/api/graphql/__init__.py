@@ -1,0 +1,1 @@
+"""What the indexer knows, as GraphQL with the conventions of Ponder."""
