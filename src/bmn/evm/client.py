@@ -441,30 +441,41 @@ class RpcChain:
             patience = None
         if patience is None or not waiting or not waiting[0].vitals.is_admitted:
             return [(lead, await self._attempt(lead, ask))]
+        # Before anybody else can run: of two who find a rest over, one tries.
+        if (refusal := lead.vitals.begin(f"{self.name}/{lead.name}")) is not None:
+            return [(lead, refusal)]
         outcomes: list[tuple[Node, T | CallReverted | ChainError]] = []
-        async with asyncio.TaskGroup() as group:
-            first = group.create_task(self._attempt(lead, ask))
-            timer = group.create_task(self._clock.sleep(patience))
-            await asyncio.wait({first, timer}, return_when=asyncio.FIRST_COMPLETED)
-            timer.cancel()
-            running = {first: lead}
-            if not first.done():
-                second = waiting.pop(0)
-                observe.request_hedged(self.name, second.name)
-                running[group.create_task(self._attempt(second, ask))] = second
-            while running:
-                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                outcomes.extend((running.pop(task), task.result()) for task in done)
-                if any(_is_usable(outcome, go_on_if_none=go_on_if_none) for _, outcome in outcomes):
-                    break
-            for task in running:
-                task.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                first = group.create_task(self._ask(lead, ask))
+                timer = group.create_task(self._clock.sleep(patience))
+                await asyncio.wait({first, timer}, return_when=asyncio.FIRST_COMPLETED)
+                timer.cancel()
+                running = {first: lead}
+                if not first.done():
+                    second = waiting.pop(0)
+                    observe.request_hedged(self.name, second.name)
+                    running[group.create_task(self._attempt(second, ask))] = second
+                while running:
+                    done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                    outcomes.extend((running.pop(task), task.result()) for task in done)
+                    if any(_is_usable(outcome, go_on_if_none=go_on_if_none) for _, outcome in outcomes):
+                        break
+                for task in running:
+                    task.cancel()
+        finally:
+            if all(node is not lead for node, _ in outcomes):
+                lead.vitals.given_up()  # a task cancelled before its first step could not
         return outcomes
 
     async def _attempt(self, node: Node, ask: Callable[[Node], Awaitable[T]]) -> T | CallReverted | ChainError:
         """Ask one endpoint, and let its breaker know; a failure is a value."""
         if (refusal := node.vitals.begin(f"{self.name}/{node.name}")) is not None:
             return refusal
+        return await self._ask(node, ask)
+
+    async def _ask(self, node: Node, ask: Callable[[Node], Awaitable[T]]) -> T | CallReverted | ChainError:
+        """Ask one endpoint that knows of it."""
         begun = self._clock.monotonic()
         try:
             outcome: T | CallReverted | ChainError = await ask(node)
