@@ -25,6 +25,9 @@ class ScriptedNode:
         self.requests: list[tuple[str, list[Any]]] = []
         self.http: Callable[[], Awaitable[web.Response]] | None = None
         """Answers instead, whatever was asked."""
+        self.refuse_batch: Callable[[int], web.Response | None] = lambda _size: None
+        """Answers a batch of so many calls instead, or None."""
+        self.batches_refused = 0
         self.subscribers: list[web.WebSocketResponse] = []
         self.subscribed = asyncio.Event()
         self.port = 0
@@ -59,6 +62,9 @@ class ScriptedNode:
         if self.http is not None:
             return await self.http()
         asked = json.loads(await request.read())
+        if isinstance(asked, list) and (refusal := self.refuse_batch(len(asked))) is not None:
+            self.batches_refused += 1
+            return refusal
         answer = [await self._answer(one) for one in asked] if isinstance(asked, list) else await self._answer(asked)
         return web.json_response(answer)
 

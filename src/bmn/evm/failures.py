@@ -13,6 +13,8 @@ RANGE_TOO_WIDE: Final = "RANGE_TOO_WIDE"
 NODE_BEHIND: Final = "NODE_BEHIND"
 WRONG_CHAIN: Final = "WRONG_CHAIN"
 QUORUM_MISSING: Final = "QUORUM_MISSING"
+BATCH_TOO_BIG: Final = "BATCH_TOO_BIG"
+TAG_UNKNOWN: Final = "TAG_UNKNOWN"
 
 
 class RateLimited(ChainError):
@@ -52,6 +54,11 @@ def translate_error(code: int, message: str, data: object, *, where: str) -> Cha
     if code in _RATE_CODES or any(words in text for words in _RATE_WORDS):
         return RateLimited(detail, retry_after=1.0)
     return ChainError(NODE_ERROR, detail)
+
+
+def is_about_batches(message: str) -> bool:
+    """Whether a node's refusal of many calls in one body means that there were too many, or that it takes no batch."""
+    return "batch" in message.lower()
 
 
 def quote(text: str) -> str:

@@ -6,7 +6,16 @@ from typing import Final
 from bmn.core.errors import ChainError
 from bmn.core.hashing import keccak
 from bmn.core.units import Address, BlockHash, BlockNumber, ChainId, Gas, Nonce, TxHash, Wei
-from bmn.evm.failures import BAD_ANSWER, NODE_BEHIND, WRONG_CHAIN, CallReverted, RateLimited, translate_error
+from bmn.evm.failures import (
+    BAD_ANSWER,
+    NODE_BEHIND,
+    NODE_ERROR,
+    TAG_UNKNOWN,
+    WRONG_CHAIN,
+    CallReverted,
+    RateLimited,
+    translate_error,
+)
 from bmn.evm.rpc import Answer, NodeError, Params, RpcEndpoint, T
 from bmn.evm.sending import classify_refusal
 from bmn.evm.types import (
@@ -43,6 +52,7 @@ class RpcNode:
         self._clock = clock
         self._chain_id = chain_id
         self._check_again_at = float("-inf")
+        self._ask_tag_at: dict[BlockTag, float] = {}
 
     async def chain_id(self) -> ChainId:
         """Return the chain id the node serves, whatever we expect."""
@@ -50,14 +60,33 @@ class RpcNode:
         return ChainId(self._found("eth_chainId", served))
 
     async def block(self, ref: BlockRef) -> Head | None:
-        """Return the header of `ref`, None if the node has no such block."""
+        """Return the header of `ref`, None if the node has no such block.
+
+        Raises:
+            ChainError: also TAG_UNKNOWN, the node knows no `safe` or `finalized`; asked again after a while.
+        """
         if isinstance(ref, BlockHash):
             head = await self._call("eth_getBlockByHash", (hex_data(ref), False), HEAD)
+        elif ref is BlockTag.SAFE or ref is BlockTag.FINALIZED:
+            head = await self._tagged(ref)
         else:
             head = await self._call("eth_getBlockByNumber", (block_param(ref), False), HEAD)
         if head is not None and not isinstance(ref, BlockTag) and ref not in {head.hash, head.number}:
             raise self._bad("eth_getBlock", "another block than asked for")
         return head
+
+    async def _tagged(self, tag: BlockTag) -> Head | None:
+        unknown = ChainError(TAG_UNKNOWN, f"{self._rpc.where} knows no block {tag.value}")
+        now = self._clock.monotonic()
+        if now < self._ask_tag_at.get(tag, now):
+            raise unknown
+        try:
+            return await self._call("eth_getBlockByNumber", (block_param(tag), False), HEAD)
+        except ChainError as error:
+            if error.code != NODE_ERROR:
+                raise
+            self._ask_tag_at[tag] = now + RECHECK_CHAIN_AFTER
+            raise unknown from error
 
     async def blocks(self, numbers: Sequence[BlockNumber]) -> tuple[Head | None, ...]:
         """Return the headers at `numbers`, in their order."""

@@ -12,7 +12,15 @@ import aiohttp
 import msgspec
 
 from bmn.core.errors import BadInput, ChainError
-from bmn.evm.failures import BAD_ANSWER, UNREACHABLE, CallReverted, RateLimited, translate_error
+from bmn.evm.failures import (
+    BAD_ANSWER,
+    BATCH_TOO_BIG,
+    UNREACHABLE,
+    CallReverted,
+    RateLimited,
+    is_about_batches,
+    translate_error,
+)
 from bmn.evm.vitals import Vitals
 from bmn.observe import chain as observe
 from bmn.seams import Clock
@@ -76,6 +84,8 @@ class RpcEndpoint:
         self.chain = chain
         self.name = name
         self.vitals = vitals or Vitals(clock)
+        self.batch_most = BATCH_MAX
+        """Calls it takes in one body, as far as we know."""
         self._session = session
         self._clock = clock
         self._url = url
@@ -118,24 +128,50 @@ class RpcEndpoint:
     async def batch(
         self, method: str, calls: Sequence[Params], answer: Answer[T]
     ) -> list[T | ChainError | CallReverted | None]:
-        """Return one result or error per call, in order; sent in bodies of at most `BATCH_MAX` calls.
+        """Return one result or error per call, in order; sent in bodies as large as the endpoint takes.
+
+        What it takes is learnt from its refusals, and kept while we run.
 
         Raises:
             ChainError: as `call`, when a whole body failed.
         """
         results: list[T | ChainError | CallReverted | None] = []
-        for start in range(0, len(calls), BATCH_MAX):
-            part = await self._body(method, calls[start : start + BATCH_MAX], answer)
-            results.extend(part)
+        while len(results) < len(calls):
+            rest = calls[len(results) :]
+            if self.batch_most == 1:
+                return results + await self._one_by_one(method, rest, answer)
+            part = rest[: self.batch_most]
+            try:
+                results.extend(await self._body(method, part, answer))
+            except ChainError as error:
+                if error.code != BATCH_TOO_BIG or len(part) == 1:
+                    raise
+                self.batch_most = min(self.batch_most, len(part) // 2)
         return results
+
+    async def _one_by_one(
+        self, method: str, calls: Sequence[Params], answer: Answer[T]
+    ) -> list[T | ChainError | CallReverted | None]:
+        async def one(params: Params) -> T | ChainError | CallReverted | None:
+            try:
+                result = await self.ask(method, params, answer)
+            except ChainError as error:
+                return error
+            return self._translated(method, result) if isinstance(result, NodeError) else result
+
+        # The door decides how many are out at once.
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(params)) for params in calls]
+        return [task.result() for task in tasks]
 
     async def _body(
         self, method: str, calls: Sequence[Params], answer: Answer[T]
     ) -> list[T | ChainError | CallReverted | None]:
         requests = [_Request(next(self._ids), method, params) for params in calls]
-        replies = {
-            reply.id: reply for reply in await self._exchange(method, requests, answer.many, calls=len(requests))
-        }
+        answers = await self._exchange(method, requests, answer.many, calls=len(requests))
+        if len(requests) > 1 and any(reply.error and is_about_batches(reply.error.message) for reply in answers):
+            self._fail(method, ChainError(BATCH_TOO_BIG, f"{self.where} {method}: {len(requests)} calls"))
+        replies = {reply.id: reply for reply in answers}
         if len(replies) != len(requests) or any(request.id not in replies for request in requests):
             self._fail(method, ChainError(BAD_ANSWER, f"{self.where} {method}: batch answered in part"))
         ordered = [replies[request.id] for request in requests]
@@ -166,7 +202,7 @@ class RpcEndpoint:
         try:
             decoded = decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            self._refuse_body(method, response.status, body, error)
+            self._refuse_body(method, response.status, body, error, calls)
         self.vitals.ended(None)
         return decoded
 
@@ -197,14 +233,17 @@ class RpcEndpoint:
         ) as response:
             return response, await response.read()
 
-    def _refuse_body(self, method: str, status: int, body: bytes, error: Exception) -> NoReturn:
+    def _refuse_body(self, method: str, status: int, body: bytes, error: Exception, calls: int) -> NoReturn:
         """Say what a body is that does not decode: an error for a whole batch, an HTTP error page, or rubbish."""
         try:
             whole = _WHOLE.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             whole = None
-        if whole is not None and whole.error is not None:
-            self._fail(method, self._translated(method, whole.error))
+        told = whole.error if whole is not None else None
+        if calls > 1 and (status == 413 or (told is not None and is_about_batches(told.message))):
+            self._fail(method, ChainError(BATCH_TOO_BIG, f"{self.where} {method}: {calls} calls"))
+        if told is not None:
+            self._fail(method, self._translated(method, told))
         if status != 200:
             self._fail(method, ChainError(UNREACHABLE, f"{self.where} {method}: HTTP {status}"))
         self._fail(method, ChainError(BAD_ANSWER, f"{self.where} {method}: {error}"), cause=error)

@@ -281,3 +281,41 @@ async def test_a_rate_limited_send_is_no_verdict_on_the_transaction(server: Scri
 async def test_a_lagging_node_says_so_instead_of_answering_no_logs(server: ScriptedNode, node: RpcNode) -> None:
     server.answers |= {"eth_getBlockByNumber": None, "eth_getLogs": []}
     assert (await failure(node.logs_range(BlockNumber(1), BlockNumber(9)))).code == "NODE_BEHIND"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status"),
+    [
+        ('{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"batch limit exceeded"}}', 200),
+        ('[{"jsonrpc":"2.0","id":4,"error":{"code":-32600,"message":"batch too large"}}]', 200),
+        ("Payload too large", 413),
+    ],
+)
+@pytest.mark.parametrize("most", [1, 2, 25])
+async def test_how_many_calls_an_endpoint_takes_at_once_is_learnt_once(
+    server: ScriptedNode, node: RpcNode, refusal: str, status: int, most: int
+) -> None:
+    server.answers["eth_call"] = lambda call, _block: call["data"]
+    server.refuse_batch = lambda size: web.Response(body=refusal.encode(), status=status) if size > most else None
+    calls = [(SOMEBODY, bytes((number,))) for number in range(60)]
+    for _ in range(2):
+        assert await node.call_many(calls, BlockTag.HEAD) == tuple(data for _, data in calls)
+    assert server.batches_refused <= 6
+
+
+async def test_a_node_without_finality_says_so_and_is_not_asked_at_each_block(
+    server: ScriptedNode, node: RpcNode, clock: HandClock
+) -> None:
+    def block(tag: str, _full: bool) -> dict[str, Any]:
+        if tag == "finalized":
+            raise NodeSays(-32602, "unknown block tag")
+        return wire_head(8)
+
+    server.answers["eth_getBlockByNumber"] = block
+    for _ in range(3):
+        assert (await failure(node.block(BlockTag.FINALIZED))).code == "TAG_UNKNOWN"
+    assert server.asked("eth_getBlockByNumber") == 1
+    assert await node.block(BlockTag.SAFE) is not None
+    await clock.advance(RECHECK_CHAIN_AFTER)
+    server.answers["eth_getBlockByNumber"] = wire_head(8)
+    assert await node.block(BlockTag.FINALIZED) is not None
