@@ -142,11 +142,13 @@ class RpcEndpoint:
                 return results + await self._one_by_one(method, rest, answer)
             part = rest[: self.batch_most]
             try:
-                results.extend(await self._body(method, part, answer))
+                answers = await self._body(method, part, answer)
             except ChainError as error:
                 if error.code != BATCH_TOO_BIG or len(part) == 1:
                     raise
                 self.batch_most = min(self.batch_most, len(part) // 2)
+            else:
+                results.extend(answers)
         return results
 
     async def _one_by_one(
