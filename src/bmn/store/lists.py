@@ -165,7 +165,7 @@ class _Bound:
 
 
 def _source(table: Table, *, needs_head: bool) -> str:
-    return f"{table.place} t LEFT JOIN chain_heads h ON h.chain_id = t.chain_id" if needs_head else f"{table.place} t"
+    return f"{table.source} t LEFT JOIN chain_heads h ON h.chain_id = t.chain_id" if needs_head else f"{table.source} t"
 
 
 def _needs_head(listing: Listing) -> bool:

@@ -35,12 +35,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """One table; the key of each is `id`, except of those in `key`."""
+    """One table, each row with an `id` of its own."""
 
     name: str
     """Outside, in camel case."""
-    place: str
-    """In SQL."""
+    source: str
+    """In SQL: a table, or a query in brackets."""
     columns: Mapping[str, Column]
     """By their outside name."""
     key: str
@@ -57,7 +57,7 @@ def camel(name: str) -> str:
 
 _LEVEL = "CASE WHEN t.block_number <= h.final_number THEN 'finalized' ELSE 'seen' END"
 _CONFIRMATIONS = "h.number - t.block_number + 1"
-_NUMERIC = ("amount", "deposit", "timelocks", "remaining", "slot", "mask", "balance")
+_NUMERIC = ("amount", "deposit", "timelocks", "remaining", "slot", "mask", "balance", "margin_bps")
 
 
 def _column(words: str, table: str) -> Column:
@@ -78,8 +78,8 @@ def _level_column(name: str, place: str, kind: ColumnKind) -> Column:
     return Column(name=name, place=place, kind=kind, is_small=True, is_null=True, is_level=True)
 
 
-def _table(place: str, columns: str, *, key: str = "id") -> Table:
-    found = [_column(words.strip(), place) for words in columns.replace("\n", ",").split(",") if words.strip()]
+def _table(name: str, columns: str, *, key: str = "id", source: str | None = None) -> Table:
+    found = [_column(words.strip(), name) for words in columns.replace("\n", ",").split(",") if words.strip()]
     has_block = any(column.name == "blockHash" for column in found)
     if has_block:
         found += [
@@ -87,8 +87,8 @@ def _table(place: str, columns: str, *, key: str = "id") -> Table:
             _level_column("confirmations", _CONFIRMATIONS, ColumnKind.NUMBER),
         ]
     return Table(
-        name=camel(place),
-        place=place,
+        name=camel(name),
+        source=source or name,
         columns={column.name: column for column in found},
         key=key,
         has_block=has_block,
@@ -96,6 +96,16 @@ def _table(place: str, columns: str, *, key: str = "id") -> Table:
 
 
 _BLOCK = "block_number big, block_hash text, log_index int, transaction_hash text"
+
+# Amounts are compared as they are: a margin means something between tokens of the same worth and decimals.
+_PROFITABLE = """
+(SELECT s.id, s.chain_id, s.escrow_address, s.hashlock, a.order_hash, a.dst_chain_id, s.maker, s.taker, s.dst_maker,
+        s.src_token, s.dst_token, s.src_amount, s.dst_amount, s.src_safety_deposit, s.dst_safety_deposit, s.timelocks,
+        s.created_at, s.block_number, s.block_hash, s.log_index, s.transaction_hash,
+        floor((s.src_amount - s.dst_amount) * 10000 / nullif(s.src_amount, 0)) AS margin_bps
+ FROM atomic_swap a JOIN src_escrow s ON s.hashlock = a.id
+ WHERE a.status = 'src_created' AND s.status = 'created')
+"""
 
 TABLES = (
     _table(
@@ -139,6 +149,14 @@ TABLES = (
         """id text, chain_id int, block_number big, src_escrows big, dst_escrows big, withdrawals big
         cancellations big, rescues big, order_fills big, order_cancellations big, bmn_transfers big""",
         key="chainId",
+    ),
+    # The mission's PROFITABLE_ORDERS: swaps that wait for their destination, with what they would earn.
+    _table(
+        "profitable_order",
+        f"""id text, chain_id int, escrow_address text, hashlock text, order_hash text?, dst_chain_id int?, maker text
+        taker text, dst_maker text, src_token text, dst_token text, src_amount big, dst_amount big
+        src_safety_deposit big, dst_safety_deposit big, timelocks big, created_at big, {_BLOCK}, margin_bps big?""",
+        source=_PROFITABLE,
     ),
 )
 """All that is listed. Each column stands in the migration of the projections under its name in SQL."""

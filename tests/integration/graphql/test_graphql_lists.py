@@ -281,6 +281,32 @@ async def test_a_chain_that_was_not_read_yet_stands_nowhere(store: Pool) -> None
     }
 
 
+async def test_orders_that_would_earn_enough_for_a_resolver_are_found(app: ASGIApp, store: Pool) -> None:
+    await save_src_escrows(store, 6)  # 0 and 3 are open
+    for n in range(6):
+        await save_swap(store, 10_000 + n, completed_at=5 if n == 0 else None)
+    query = """
+        query PROFITABLE_ORDERS($resolver: String!, $margin: BigInt!) {
+            profitableOrders(where: {dstMaker: $resolver, marginBps_gt: $margin}, orderBy: "marginBps") {
+                items { hashlock escrowAddress timelocks marginBps level }
+            }
+        }
+    """
+    order = {
+        "hashlock": word(10_003),
+        "escrowAddress": account(3),
+        "timelocks": str(2**255 + 3),
+        "marginBps": "-10000",
+        "level": "finalized",
+    }
+    assert await data(app, query, resolver=account(1), margin="-10001") == {"profitableOrders": {"items": [order]}}
+    assert await data(app, query, resolver=account(1), margin="-10000") == {"profitableOrders": {"items": []}}
+    assert await data(app, query, resolver=account(2), margin="-10001") == {"profitableOrders": {"items": []}}
+    await store.execute("UPDATE src_escrow SET dst_amount = $1 WHERE escrow_address = $2", 10**21 - 10**18, account(3))
+    found = await data(app, query, resolver=account(1), margin="9")
+    assert found["profitableOrders"]["items"][0]["marginBps"] == "10"  # 10.00... rounded down
+
+
 async def test_the_list_of_a_chain_by_status_and_time_reads_an_index(store: Pool) -> None:
     await save_src_escrows(store, 600)
     await store.execute("ANALYZE src_escrow")
