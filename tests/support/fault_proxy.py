@@ -111,8 +111,7 @@ class FaultProxy:
         return await self._exchange(request, await request.read())
 
     async def _exchange(self, request: web.Request, body: bytes) -> web.StreamResponse:
-        asked = json.loads(body)
-        calls = [_parse(one) for one in (asked if isinstance(asked, list) else [asked])]
+        calls = _calls_in(body)
         methods = {call.method for call in calls}
         label = methods.pop() if len(methods) == 1 else "batch"
         self.sent[label] += len(body)
@@ -205,6 +204,15 @@ async def open_fault_proxy(anvil: Anvil, *, name: str = "faulty", seed: int = 1)
 
 
 _JSON = {"content-type": "application/json"}
+
+
+def _calls_in(body: bytes) -> list[Call]:
+    """Return the calls of a body, none of one that is no JSON-RPC."""
+    try:
+        asked = json.loads(body)
+        return [_parse(one) for one in (asked if isinstance(asked, list) else [asked])]
+    except (ValueError, TypeError, KeyError):
+        return []
 
 
 def _parse(asked: dict[str, Any]) -> Call:

@@ -112,6 +112,9 @@ class Sockets:
 
     async def _from_client(self, line: "_Line", text: str) -> None:
         asked = json.loads(text)
+        if isinstance(asked, list):  # no rule is about these
+            await line.node.send_str(text)
+            return
         own = await self._answer(asked)
         if own is not None:
             await line.client.send_str(json.dumps(own))
@@ -125,6 +128,9 @@ class Sockets:
             if message.type is not WSMsgType.TEXT:
                 break
             told = json.loads(message.data)
+            if isinstance(told, list):
+                await line.client.send_str(message.data)
+                continue
             if told.get("method") == "eth_subscription":
                 await self._from_node(line, told["params"], message.data)
                 continue

@@ -40,6 +40,9 @@ BODIES = [
     b'{"jsonrpc":"2.0","id":1,"method":"eth_noSuchThing","params":[]}',
     b'{"jsonrpc":"2.0","id":1,"method":"eth_getBlockByNumber","params":["0xffffff",false]}',
     json.dumps(BATCH).encode(),
+    b"[]",
+    b"not JSON",
+    b'"text"',
 ]
 
 

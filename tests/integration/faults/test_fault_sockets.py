@@ -144,3 +144,6 @@ async def test_other_calls_are_answered_over_the_socket_too(proxy: FaultProxy, h
     await heads.socket.send_str('{"jsonrpc":"2.0","id":5,"method":"eth_chainId","params":[]}')
     assert await heads.heard() == {"jsonrpc": "2.0", "id": 5, "result": "0x7a69"}
     assert proxy.calls["eth_chainId"] == 1
+    await heads.socket.send_str('[{"jsonrpc":"2.0","id":6,"method":"eth_chainId","params":[]}]')
+    batch: object = await heads.heard()
+    assert batch == [{"jsonrpc": "2.0", "id": 6, "result": "0x7a69"}]
