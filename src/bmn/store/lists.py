@@ -153,6 +153,16 @@ async def fetch_count(conn: Connection, statement: Statement) -> int:
     return count
 
 
+# The last transaction that wrote each head: rows of the projections change in no other.
+_MARK = "SELECT coalesce(string_agg(chain_id || ':' || xmin::text, ' ' ORDER BY chain_id), '') FROM chain_heads"
+
+
+async def load_mark(conn: Connection) -> str:
+    """Return a text that was never the same before any block was written or taken back since."""
+    mark: str = await conn.fetchval(_MARK)
+    return mark
+
+
 class _Bound:
     """Values of one statement."""
 

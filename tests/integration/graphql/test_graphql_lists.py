@@ -13,6 +13,7 @@ from tests.support.graphql_rig import (
     code,
     data,
     graphql_app,
+    new_block,
     save_heads,
     save_src_escrows,
     save_swap,
@@ -199,6 +200,7 @@ async def test_pages_over_a_column_with_nulls_hold_every_row_once(
     app: ASGIApp, store: Pool, times: list[int | None], direction: str, limit: int, is_backwards: bool
 ) -> None:
     await store.execute("TRUNCATE atomic_swap")
+    await new_block(store)
     for number, time in enumerate(times):
         await save_swap(store, number, completed_at=time)
     side = "before" if is_backwards else "after"
@@ -224,6 +226,7 @@ async def test_a_page_begins_behind_a_row_that_is_gone(app: ASGIApp, store: Pool
     first = (await data(app, "{ srcEscrows(limit: 2) { items { id } pageInfo { endCursor } } }"))["srcEscrows"]
     everything = ids((await data(app, "{ srcEscrows { items { id } } }"))["srcEscrows"])
     await store.execute("DELETE FROM src_escrow WHERE id = $1", everything[1])
+    await new_block(store)
     query = "query ($at: String) { srcEscrows(limit: 2, after: $at) { items { id } pageInfo { hasNextPage } } }"
     second = (await data(app, query, at=first["pageInfo"]["endCursor"]))["srcEscrows"]
     assert ids(second) == everything[2:4]
@@ -303,6 +306,7 @@ async def test_orders_that_would_earn_enough_for_a_resolver_are_found(app: ASGIA
     assert await data(app, query, resolver=account(1), margin="-10000") == {"profitableOrders": {"items": []}}
     assert await data(app, query, resolver=account(2), margin="-10001") == {"profitableOrders": {"items": []}}
     await store.execute("UPDATE src_escrow SET dst_amount = $1 WHERE escrow_address = $2", 10**21 - 10**18, account(3))
+    await new_block(store)
     found = await data(app, query, resolver=account(1), margin="9")
     assert found["profitableOrders"]["items"][0]["marginBps"] == "10"  # 10.00... rounded down
 

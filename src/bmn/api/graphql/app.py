@@ -67,7 +67,8 @@ def build_graphql_app(deps: GraphqlDeps) -> ASGIApp:
 
     Whatever a query is answered with has status 200, its errors too; see `docs/indexer-api.md` for their codes.
     """
-    answerer = Answerer(deps.pool, Standings(deps.pool, deps.specs, deps.clock), seconds=deps.seconds)
+    standings = Standings(deps.pool, deps.specs, deps.clock)
+    answerer = Answerer(deps.pool, standings, deps.clock, seconds=deps.seconds)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:

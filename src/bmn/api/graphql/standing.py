@@ -1,17 +1,16 @@
 """Where each chain stands, for every answer; read before the rows, so they are at least as new as it says."""
 
-import asyncio
 from collections.abc import Iterable
-from typing import Final
+from dataclasses import dataclass
 
 import msgspec
 
+from bmn.api.graphql.kept import Joined
 from bmn.core.chain import ChainSpec
 from bmn.pg.pool import Pool, connection
 from bmn.seams import Clock
 from bmn.store.journal import StoredHead, load_head
-
-_FRESH_SECONDS: Final = 0.1
+from bmn.store.lists import load_mark
 
 
 class BlockPlace(msgspec.Struct, frozen=True):
@@ -34,36 +33,44 @@ class ChainStanding(msgspec.Struct, frozen=True, rename="camel"):
     """Why the chain is not followed any more."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where all chains stand."""
+
+    mark: str
+    """Another one after each block that is written or taken back."""
+    chains: msgspec.Raw
+    """A JSON object: a `ChainStanding` by the name of each chain."""
+
+
 class Standings:
-    """Where the chains stood at most a tenth of a second ago; any number of readers cost one look."""
+    """Looks where the chains stand; any number of readers at once cost one look."""
 
     def __init__(self, pool: Pool, specs: Iterable[ChainSpec], clock: Clock) -> None:
         self._pool = pool
         self._specs = tuple(specs)
         self._clock = clock
-        self._looking = asyncio.Lock()
-        self._until = float("-inf")
-        self._found = msgspec.Raw(b"{}")
+        self._joined = Joined(self._look)
+        self._mark: str | None = None
+        self._heads: dict[ChainSpec, StoredHead | None] = {}
 
-    async def read(self) -> msgspec.Raw:
-        """Return a JSON object: a `ChainStanding` by the name of each chain.
+    async def read(self) -> Standing:
+        """Return where they stand now.
 
         Raises:
             TransientError: the database is away.
         """
-        if self._clock.monotonic() >= self._until:
-            async with self._looking:
-                now = self._clock.monotonic()
-                if now >= self._until:
-                    self._found = msgspec.Raw(msgspec.json.encode(await self._look()))
-                    self._until = now + _FRESH_SECONDS
-        return self._found
+        return await self._joined.get()
 
-    async def _look(self) -> dict[str, ChainStanding]:
+    async def _look(self) -> Standing:
         async with connection(self._pool) as conn:
-            heads = {spec: await load_head(conn, spec.id) for spec in self._specs}
+            mark = await load_mark(conn)
+            if mark != self._mark:
+                self._heads = {spec: await load_head(conn, spec.id) for spec in self._specs}
+                self._mark = mark
         now = self._clock.now()
-        return {spec.name: _standing(spec, head, now) for spec, head in heads.items()}
+        chains = {spec.name: _standing(spec, head, now) for spec, head in self._heads.items()}
+        return Standing(mark=mark, chains=msgspec.Raw(msgspec.json.encode(chains)))
 
 
 def _standing(spec: ChainSpec, head: StoredHead | None, now: float) -> ChainStanding:
