@@ -36,6 +36,7 @@ from bmn.core.swap import State
 from bmn.core.units import ChainId, OrderHash
 from bmn.evm.client import RpcChain, open_chain
 from bmn.evm.types import Endpoint, EndpointRole
+from bmn.evm.vitals import EndpointReport
 from bmn.indexer import IndexerDeps, run_indexer
 from bmn.jobs.deps import JobDeps
 from bmn.jobs.service import run_jobs
@@ -55,6 +56,7 @@ from bmn.resolver.service import run_resolver
 from bmn.resolver.view import SwapView, list_views, load_view
 from bmn.seams import SystemClock, SystemRng, SystemSpawner
 from bmn.store import MIGRATIONS
+from bmn.store.endpoint_reports import load_endpoint_reports, run_endpoint_reports
 from bmn.store.feed import open_feed
 from bmn.store.rotation import adopt_key, run_key_holder
 from bmn.store.sealing import Sealer
@@ -237,6 +239,7 @@ async def _join(base: Base, roles: Collection[Role]) -> dict[str, Work]:
     clock, wake = SystemClock(), Wake()
     holder = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
     works: dict[str, Work] = {"wake": partial(run_wake, base.direct, wake, clock)}
+    works["endpoints"] = partial(_report_endpoints, base, wake, holder)
     works["depth"] = partial(run_depth, base.pool, QUEUES, clock)
     if Role.INDEXER in roles:
         works["indexer"] = partial(run_indexer, _indexer_deps(base, wake, holder))
@@ -333,6 +336,27 @@ async def _run_cron(base: Base, wake: Wake, holder: str) -> None:
             check_components=lambda: check_components(base.pool, base.specs.values(), clock),
         )
         await run_jobs(deps, plan_jobs(settings), SystemRng())
+
+
+async def load_running_endpoints(settings: Settings) -> list[EndpointReport]:
+    """Return what running processes know of their endpoints; nothing if our own database does not run.
+
+    Raises:
+        ConfigError: as `open_store`.
+    """
+    running = settings.home.absolute() / "postgres" / "data" / "postmaster.pid"
+    if settings.database_url is None and not running.exists():
+        return []
+    async with open_store(settings) as (_, pool), open_kv(pool, Wake()) as kv:
+        return await load_endpoint_reports(kv)
+
+
+async def _report_endpoints(base: Base, wake: Wake, holder: str) -> None:
+    def read() -> list[EndpointReport]:
+        return [report for chain in base.chains.values() for report in chain.reports()]
+
+    async with open_kv(base.pool, wake) as kv:
+        await run_endpoint_reports(kv, holder, read, SystemClock())
 
 
 async def _ring(wake: Wake, bell: Bell) -> None:

@@ -1,5 +1,7 @@
 """`bmn chain`."""
 
+from dataclasses import fields
+
 from cyclopts import App
 
 from bmn.cli.running import COMMON, Common, answer, columns, read_settings, run_command
@@ -20,39 +22,26 @@ def list_(*, common: Common = COMMON) -> None:
 
 @app.command(help_epilogue="Example: bmn chain status --json")
 def status(*, common: Common = COMMON) -> None:
-    """Ask every endpoint of every chain for its head; fails with exit code 5 if one does not answer."""
-    from bmn.app import open_chains
+    """Ask every endpoint of every chain for its head; fails with exit code 5 if one does not answer.
+
+    `ms` is the time of that answer and `lag` the blocks it is behind the others. State, why it is resting, and calls an
+    hour are those of the running processes.
+    """
+    from bmn.cli.endpoints import examine_endpoints
     from bmn.core.errors import ChainError
-    from bmn.evm.client import Node
-    from bmn.evm.types import BlockTag
 
-    settings = read_settings(common)
-
-    async def ask(chain: str, node: Node) -> dict[str, object]:
-        try:
-            found, head = await node.chain_id(), await node.block(BlockTag.HEAD)
-        except ChainError as error:
-            return {"chain": chain, "endpoint": node.name, "error": str(error)}
-        return {
-            "chain": chain,
-            "endpoint": node.name,
-            "id": found,
-            "block": None if head is None else head.number,
-            "time": None if head is None else head.timestamp,
-        }
-
-    async def work() -> list[dict[str, object]]:
-        async with open_chains(settings) as chains:
-            return [await ask(chain.name, node) for chain in chains.values() for node in chain.nodes]
-
-    found = run_command(work(), common)
-    head = ["chain", "endpoint", "id", "block", "time", "error"]
-    rows = [[one.get(name) for name in head] for one in found]
-    answer(found, columns(head, rows, empty=""), common)
-    broken = [one for one in found if "error" in one]
+    found = run_command(examine_endpoints(read_settings(common)), common)
+    shown = [{field.name: getattr(one, field.name) for field in fields(one)} for one in found]
+    documents = [
+        {name: str(value) if name == "error" else value for name, value in one.items() if value is not None}
+        for one in shown
+    ]
+    head = list(shown[0]) if shown else []
+    answer(documents, columns(head, [list(one.values()) for one in shown], empty=""), common)
+    broken = sum(one.error is not None for one in found)
     if broken:
         raise ChainError(
             "RPC_UNREACHABLE",
-            f"{len(broken)} of {len(found)} endpoints do not answer as they should",
+            f"{broken} of {len(found)} endpoints do not answer as they should",
             hint="correct or remove them in [chains]",
         )

@@ -54,6 +54,7 @@ async def _examine(settings: "Settings") -> "list[tuple[str, BmnError | None]]":
     import asyncio
 
     from bmn.app import check_chain, open_chains, open_sealer, open_store, resolver_section
+    from bmn.cli.endpoints import examine_endpoints
     from bmn.config.build import build_specs
     from bmn.config.keys import load_operator_token, load_operators
     from bmn.core.errors import BmnError
@@ -87,6 +88,10 @@ async def _examine(settings: "Settings") -> "list[tuple[str, BmnError | None]]":
         await look("resolver keys", keys)
         await look("secrets key", seal)
     specs = build_specs(settings)
+    for one in await examine_endpoints(settings):
+        resting = f", resting: {one.resting}" if one.resting else ""
+        state = "" if one.error else f": block {one.block}, {one.lag} behind, {one.ms} ms{resting}"
+        found.append((f"endpoint {one.chain}/{one.endpoint}{state}", one.error))
     async with open_chains(settings) as chains:
         for chain_id, spec in specs.items():
             await look(f"chain {spec.name}", lambda: check_chain(settings, chains[chain_id], spec))  # noqa: B023 - awaited at once

@@ -69,6 +69,11 @@ def request_hedged(chain: str, endpoint: str) -> None:
     _HEDGES.labels(chain, endpoint).inc()
 
 
+def reports_not_kept(code: str) -> None:
+    """What we know of our endpoints could not be kept for people to see; it will be soon."""
+    _log.debug("endpoint_reports_not_kept", code=code)
+
+
 def head_seen(chain: str, number: int, timestamp: int) -> None:
     """A new head was handed on."""
     _HEAD.labels(chain).set(number)
