@@ -28,7 +28,7 @@ from tests.support.swap_on_chain import height, make_swap
 from bmn.devnet.world import DevChain, Devnet
 
 _numbers = count(9000)
-_STORMS, _STEPS = 5, 5
+_STORMS, _STEPS = 6, 5
 
 _FAULTS: tuple[Callable[[], Fault], ...] = (
     lambda: Status(502, GATEWAY_PAGE),
@@ -86,15 +86,22 @@ async def test_an_index_comes_through_a_storm(world: Devnet, new_database: Calla
     first = await height(dev.anvil) + 1
     await dev.anvil.mine(4)
     async with open_faulty_rig(dev, new_database(), start_block=first, endpoints=2) as faulty:
-        async with running(faulty.rig.deps("storm")):
-            for _ in range(_STORMS):
+        for storm in range(_STORMS):
+            async with running(faulty.rig.deps(f"storm {storm}")):  # stopped wherever it is, and started again
                 for _ in range(_STEPS):
                     await disturb(random.choice(faulty.proxies), random)
                     await go_on(dev, random)
+                if storm % 2 == 0:
+                    continue
                 for proxy in faulty.proxies:
                     proxy.heal()
                 await dev.anvil.mine()
                 await is_read(faulty.rig)
+        for proxy in faulty.proxies:
+            proxy.heal()
+        await dev.anvil.mine()
+        async with running(faulty.rig.deps("calm")):
+            await is_read(faulty.rig)
         told = await said(faulty.rig)
         told["journal"] = [row for row in told["journal"] if row[-1]]  # without what is kept for audit
         async with open_index_rig(dev, new_database(), start_block=first) as plain:
