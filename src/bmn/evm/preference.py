@@ -10,7 +10,7 @@ HALF_LIFE: Final = 60.0
 ERROR_COST: Final = 0.3
 """Seconds to add where every request fails; the breaker sees to it that few do."""
 LAG_COST: Final = 0.5
-"""Seconds to add for each block of lag."""
+"""Seconds to add for each block of lag but the first: asked at the same moment, equals often differ by one."""
 WORSE_FACTOR: Final = 2.0
 WORSE_MARGIN: Final = 0.1
 """An endpoint stands back behind the best if it costs more than twice as much and a tenth of a second."""
@@ -45,7 +45,7 @@ def faded(figures: Figures, now: float) -> Figures:
 def cost_of(figures: Figures, now: float) -> float:
     """Return what asking costs, in seconds."""
     present = faded(figures, now)
-    return present.seconds + ERROR_COST * present.errors + LAG_COST * present.lag
+    return present.seconds + ERROR_COST * present.errors + LAG_COST * max(present.lag - 1.0, 0.0)
 
 
 def smooth(before: float, sample: float) -> float:

@@ -297,6 +297,9 @@ async def test_one_that_lagged_long_ago_gets_another_chance() -> None:
     async with open_pool() as pool:
         pool.beta.answers["eth_getBlockByNumber"] = wire_head(101)
         await pool.chain.highest_head()
+        assert await pool.who_answers() == "alpha", "one block apart are equals"
+        pool.beta.answers["eth_getBlockByNumber"] = wire_head(105)
+        await pool.chain.highest_head()
         assert await pool.who_answers() == "beta"
         await pool.clock.advance(600.0)
         assert await pool.who_answers() == "alpha"

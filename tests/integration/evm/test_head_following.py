@@ -148,6 +148,18 @@ async def test_rubbish_from_a_socket_costs_the_connection_not_the_follower(node:
             assert (await following_head(heads)).number == number
 
 
+async def test_an_endpoint_that_stands_still_is_left_without_a_restart(node: ScriptedNode) -> None:
+    async with open_scripted_node() as other:
+        other.answers["eth_getBlockByNumber"] = wire_head(103)
+        endpoints = [at(node), at(other, "beta")]
+        async with following(endpoints, block_time=0.05, push=False) as (heads, chain):
+            assert (await following_head(heads)).number == 100
+            assert (await following_head(heads)).number == 103
+            other.answers["eth_getBlockByNumber"] = wire_head(104)
+            assert (await following_head(heads)).number == 104
+            assert chain.leading == "beta"
+
+
 async def test_heads_come_by_polling_where_no_socket_opens(node: ScriptedNode) -> None:
     deaf = Endpoint(name="alpha", url=node.url, ws_url="ws://127.0.0.1:9")
     async with following([deaf], block_time=0.05) as (heads, _):

@@ -105,14 +105,15 @@ def test_the_owners_order_stands_until_an_endpoint_is_far_worse_than_the_best() 
     assert stands_back([]) == ()
 
 
-def test_one_block_of_lag_outweighs_a_tenth_of_a_second() -> None:
-    behind, level = cost_of(Figures(lag=1), 0.0), cost_of(Figures(seconds=0.1), 0.0)
-    assert behind == LAG_COST
-    assert stands_back([behind, level]) == (True, False)
+def test_a_lag_of_two_blocks_outweighs_a_tenth_of_a_second_and_one_block_nothing() -> None:
+    level = cost_of(Figures(seconds=0.1), 0.0)
+    assert cost_of(Figures(lag=1), 0.0) == 0.0
+    assert cost_of(Figures(lag=2), 0.0) == LAG_COST
+    assert stands_back([LAG_COST, level]) == (True, False)
 
 
 def test_what_is_long_ago_counts_little() -> None:
-    figures = Figures(seconds=1.0, errors=0.5, lag=2, at=100.0)
+    figures = Figures(seconds=1.0, errors=0.5, at=100.0)
     assert cost_of(figures, 100.0 + HALF_LIFE) == pytest.approx(cost_of(figures, 100.0) / 2)
     assert not any(stands_back([cost_of(figures, 100.0 + 5 * HALF_LIFE), 0.0]))
 
