@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from litestar import Litestar, asgi
 from litestar.types import ASGIApp
 from tests.support.graphql_rig import address, graphql_app, request, save_heads, save_src_escrows
 
@@ -106,21 +107,24 @@ async def test_nothing_that_is_sent_is_our_mistake(app: ASGIApp, text: str, vari
             assert b"INTERNAL" not in answer, answer
 
 
-async def test_it_is_served_by_a_real_server_to_many_at_once(app: ASGIApp, store: Pool) -> None:
+async def test_it_is_served_beside_other_routes_to_many_at_once(app: ASGIApp, store: Pool) -> None:
     await save_src_escrows(store, 60)
+    beside = Litestar(route_handlers=[asgi(["/", "/graphql"], copy_scope=True)(app)], logging_config=None)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(beside, log_config=None))
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[listener]))
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}/graphql"
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             query = "{ srcEscrows(limit: 60) { items { id status } totalCount } }"
             async with aiohttp.ClientSession() as session:
 
-                async def once() -> int:
-                    async with session.post(url, json={"query": query}) as answer:
+                async def once(path: str) -> int:
+                    async with session.post(url + path, json={"query": query}) as answer:
                         found = await answer.json()
                         return len(found["data"]["srcEscrows"]["items"])
 
-                assert await asyncio.gather(*(once() for _ in range(40))) == [60] * 40
+                assert await asyncio.gather(*(once(path) for path in ("/", "/graphql") * 20)) == [60] * 40
+                async with session.get(url + "/nothing") as answer:
+                    assert answer.status == 404
             server.should_exit = True
             await serving

@@ -70,7 +70,7 @@ class Recent(Generic[K, V]):
             try:
                 kept = make()
             except RequestRefused as refusal:
-                kept = refusal
+                kept = RequestRefused(*refusal.errors)  # without the frames it came through
             self._kept[key] = kept
             if len(self._kept) > self._size:
                 self._kept.popitem(last=False)

@@ -249,9 +249,7 @@ class _Reader:
     def _expand(self, selections: SelectionSetNode) -> Iterator[FieldNode]:
         for node in selections.selections:
             assert isinstance(node, FieldNode | FragmentSpreadNode | InlineFragmentNode)
-            skip = get_directive_values(GraphQLSkipDirective, node, self._values)
-            include = get_directive_values(GraphQLIncludeDirective, node, self._values)
-            if (skip and skip["if"]) or (include and not include["if"]):
+            if node.directives and self._is_left_out(node):
                 continue
             # No type of ours is abstract, so a fragment that is valid here is of the type that is here.
             match node:
@@ -261,6 +259,11 @@ class _Reader:
                     yield from self._expand(self._document.fragments[node.name.value].selection_set)
                 case InlineFragmentNode():
                     yield from self._expand(node.selection_set)
+
+    def _is_left_out(self, node: FieldNode | FragmentSpreadNode | InlineFragmentNode) -> bool:
+        skip = get_directive_values(GraphQLSkipDirective, node, self._values)
+        include = get_directive_values(GraphQLIncludeDirective, node, self._values)
+        return bool(skip and skip["if"]) or bool(include and not include["if"])
 
     def _introspect(self, name: str, nodes: Sequence[FieldNode]) -> object:
         """Let the library say what the schema is."""
