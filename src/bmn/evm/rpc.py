@@ -15,6 +15,7 @@ from bmn.core.errors import BadInput, ChainError
 from bmn.evm.failures import (
     BAD_ANSWER,
     BATCH_TOO_BIG,
+    OWN_QUEUE,
     UNREACHABLE,
     CallReverted,
     RateLimited,
@@ -80,7 +81,10 @@ class RpcEndpoint:
         answer_within: float,
         vitals: Vitals | None = None,
     ) -> None:
-        """Speak to `url` as `name` on chain `chain`; an attempt ends within `answer_within` seconds once it is out."""
+        """Speak to `url` as `name` on chain `chain`.
+
+        An attempt waits at most `answer_within` seconds for its turn, and as long for its answer.
+        """
         self.chain = chain
         self.name = name
         self.vitals = vitals or Vitals(clock)
@@ -105,7 +109,7 @@ class RpcEndpoint:
 
         Raises:
             CallReverted: the node executed the call and the contract refused.
-            ChainError: RPC_UNREACHABLE, RPC_RATE_LIMITED, RPC_BAD_ANSWER, RANGE_TOO_WIDE or RPC_ERROR.
+            ChainError: RPC_UNREACHABLE, RPC_RATE_LIMITED, RPC_BAD_ANSWER, RANGE_TOO_WIDE, RPC_OWN_QUEUE or RPC_ERROR.
         """
         result = await self.ask(method, params, answer)
         if isinstance(result, NodeError):
@@ -193,7 +197,12 @@ class RpcEndpoint:
     async def _exchange(self, method: str, request: object, decoder: msgspec.json.Decoder[_W], *, calls: int) -> _W:
         """POST `request` and decode the body, whatever the HTTP status: many nodes send errors with 4xx or 5xx."""
         content = _encode(request)
-        await self.vitals.enter(calls, is_urgent=method == _SEND)
+        try:
+            async with asyncio.timeout(self._timeout.total):
+                await self.vitals.enter(calls, is_urgent=method == _SEND)
+        except TimeoutError:
+            detail = f"{self.where} {method}: too many requests of ours wait for this endpoint"
+            self._fail(method, ChainError(OWN_QUEUE, detail), cause=None)
         try:
             response, body = await self._timed(method, content, calls)
         finally:

@@ -12,7 +12,7 @@ from bmn.core.errors import ChainError
 from bmn.evm import breaker as breakers
 from bmn.evm.breaker import Breaker, Phase, phase_of
 from bmn.evm.budget import UNLIMITED, Budget, Spending, is_day_spent, pause_before, spend
-from bmn.evm.failures import BAD_ANSWER, RATE_LIMITED, UNREACHABLE, WRONG_CHAIN, RateLimited
+from bmn.evm.failures import BAD_ANSWER, OWN_QUEUE, RATE_LIMITED, UNREACHABLE, WRONG_CHAIN, RateLimited
 from bmn.evm.preference import HEDGE_UNKNOWN, Figures, cost_of, faded, hedge_after, smooth
 from bmn.evm.width import WIDTH_FIRST, is_slow, width_after_answer, width_after_refusal
 from bmn.seams import Clock
@@ -194,6 +194,9 @@ class Vitals:
 
     def failed(self, error: ChainError, begun: float) -> float | None:
         """Note a failure of what was asked at `begun`; return the seconds of the rest it begins, if one."""
+        if error.code == OWN_QUEUE:
+            self.given_up()  # it was not even asked
+            return None
         if error.code not in _FAULTS:
             self.answered(begun)
             return None

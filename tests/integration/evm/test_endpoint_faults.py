@@ -12,11 +12,14 @@ from tests.support.hand_clock import HandClock
 from tests.support.scripted_node import NodeSays, ScriptedNode, open_scripted_node, wire_head
 
 from bmn.core.errors import ChainError
+from bmn.core.hashing import keccak
 from bmn.core.units import Address, BlockHash, BlockNumber, ChainId, TxHash
+from bmn.evm.budget import Budget
 from bmn.evm.failures import RateLimited
 from bmn.evm.node import RECHECK_CHAIN_AFTER, RpcNode
 from bmn.evm.rpc import RpcEndpoint
 from bmn.evm.types import BlockTag, SendStatus
+from bmn.evm.vitals import Vitals
 
 SOMEBODY = Address(b"\x01" * 20)
 Ask = Callable[[RpcNode], Awaitable[object]]
@@ -99,6 +102,21 @@ async def test_an_endpoint_that_never_answers_times_out(server: ScriptedNode, no
     server.http = hang
     assert (await failure(node.balance(SOMEBODY, BlockTag.HEAD))).code == "RPC_UNREACHABLE"
     never.set()
+
+
+async def test_a_request_does_not_wait_for_ever_for_its_turn(server: ScriptedNode, clock: HandClock) -> None:
+    async with aiohttp.ClientSession() as session:
+        vitals = Vitals(clock, Budget(per_second=0.01))
+        rpc = RpcEndpoint(session, clock, chain="base", name="alpha", url=server.url, answer_within=0.2, vitals=vitals)
+        node = RpcNode(rpc, clock, chain_id=ChainId(31337))
+        server.answers["eth_sendRawTransaction"] = "0x" + keccak(b"\x02raw").hex()
+        assert await node.chain_id() == 31337
+        error = await failure(node.chain_id())
+        assert error.code == "RPC_OWN_QUEUE"
+        assert vitals.failed(error, begun=0.0) is None
+        report = vitals.report("base", "alpha")
+        assert (report.state, report.in_flight) == ("closed", 0)
+        assert (await node.send_raw(b"\x02raw")).status is SendStatus.ACCEPTED, "a send never waits"
 
 
 async def test_a_closed_port_is_unreachable(clock: HandClock) -> None:
