@@ -1,6 +1,7 @@
 """Which documents are read, and which are refused before anything is asked of a database."""
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 from graphql import build_client_schema, get_introspection_query, print_schema
@@ -8,10 +9,11 @@ from graphql import build_client_schema, get_introspection_query, print_schema
 from bmn.api.graphql.document import Recent, read_document
 from bmn.api.graphql.plan import Given, plan_operation
 from bmn.api.graphql.refusals import RequestRefused, refused
-from bmn.api.graphql.schema import build_graphql_schema
+from bmn.api.graphql.schema import build_graphql_schema, print_sdl
 from bmn.store.published import TABLES
 
 SCHEMA = build_graphql_schema()
+PUBLISHED = Path(__file__).parents[3] / "docs" / "indexer.graphql"
 
 
 def outcome(text: str, **variables: object) -> str:
@@ -138,6 +140,11 @@ def test_a_client_that_reads_the_schema_gets_all_of_it() -> None:
     assert name == "__schema"
     assert isinstance(told, Given)
     assert print_schema(build_client_schema({"__schema": told.value})).replace('"""', "").count("Page {") == len(TABLES)
+
+
+def test_the_schema_is_the_one_that_was_published() -> None:
+    """A change is one that clients see: write the file again with `print_sdl` only when that is meant."""
+    assert PUBLISHED.read_text(encoding="utf-8") == print_sdl()
 
 
 def test_documents_are_kept_and_so_are_refusals_but_not_for_ever() -> None:
