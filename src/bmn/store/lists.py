@@ -153,12 +153,16 @@ async def fetch_count(conn: Connection, statement: Statement) -> int:
     return count
 
 
-# The last transaction that wrote each head: rows of the projections change in no other.
-_MARK = "SELECT coalesce(string_agg(chain_id || ':' || xmin::text, ' ' ORDER BY chain_id), '') FROM chain_heads"
+# The last writers of head and statistics of each chain: rows of the projections change in no other transaction.
+_MARK = """
+SELECT coalesce(string_agg(chain_id || ':' || wrote, ' ' ORDER BY what, chain_id), '')
+FROM (SELECT 1 AS what, chain_id, xmin::text AS wrote FROM chain_heads
+      UNION ALL SELECT 2, chain_id, xmin::text FROM chain_statistics) last
+"""
 
 
 async def load_mark(conn: Connection) -> str:
-    """Return a text that was never the same before any block was written or taken back since."""
+    """Return a text that is another one after each block that is written or taken back, and each step of a rebuild."""
     mark: str = await conn.fetchval(_MARK)
     return mark
 

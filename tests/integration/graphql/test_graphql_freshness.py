@@ -26,6 +26,15 @@ async def test_a_block_that_is_written_or_taken_back_shows_at_once(store: Pool) 
     assert answer["extensions"]["chains"]["alpha"]["block"]["number"] == 99
 
 
+async def test_rows_that_are_built_again_show_at_once(store: Pool) -> None:
+    await save_heads(store)
+    await store.execute("INSERT INTO chain_statistics VALUES ('31337', 31337, 1, 5, 0, 0, 0, 0, 0, 0, 0, 0)")
+    app, query = graphql_app(store), "{ chainStatistics(chainId: 31337) { srcEscrows } }"
+    assert await data(app, query) == {"chainStatistics": {"srcEscrows": "0"}}
+    await store.execute("UPDATE chain_statistics SET src_escrows = 7")
+    assert await data(app, query) == {"chainStatistics": {"srcEscrows": "7"}}
+
+
 async def test_a_query_is_answered_from_what_is_kept_while_nothing_happens(store: Pool) -> None:
     await save_heads(store)
     app, before = graphql_app(store), kept_answers()
