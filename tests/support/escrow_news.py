@@ -15,6 +15,7 @@ from bmn.bindings.escrow_logs import (
     OrderCancelled,
     OrderFilled,
     SrcEscrowCreated,
+    Transfer,
 )
 from bmn.core.chain import Contracts
 from bmn.core.escrow_address import escrow_address
@@ -62,6 +63,7 @@ EMITTERS = st.sampled_from(
         CONTRACTS.factory,
         CONTRACTS.resolver,
         CONTRACTS.limit_order_protocol,
+        CONTRACTS.access_token,
         STRANGER,
         *map(src_escrow, SWAPS),
         *map(dst_escrow, SWAPS),
@@ -86,6 +88,7 @@ EVENTS = st.one_of(
     st.just(OrderFilled(order_hash=IMMUTABLES.order_hash, remaining=TokenAmount(0))),
     st.just(OrderCancelled(order_hash=OrderHash(bytes(32)))),
     st.just(BitInvalidatorUpdated(maker=STRANGER, slot=1, mask=2)),
+    st.just(Transfer(sender=STRANGER, receiver=CONTRACTS.resolver, amount=TokenAmount(3))),
 )
 
 

@@ -1,6 +1,5 @@
 """Whose word an event is: a contract's of ours, a foreign one's about our hashlock, or a stranger's. Pure."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from bmn.bindings.escrow_logs import (
 from bmn.core.chain import Contracts
 from bmn.core.escrow_address import escrow_address
 from bmn.core.immutables import encode_complement, encode_immutables
-from bmn.core.units import Address, BlockHash, Hash32, Hashlock, OrderHash, UnixTime
+from bmn.core.units import Address, BlockHash, BlockNumber, Hash32, Hashlock, OrderHash, UnixTime
 from bmn.core.windows import Side
 from bmn.evm.types import Log
 from bmn.store.journal import EventKind, NewEscrow, NewEvent, Place
@@ -54,10 +53,11 @@ _Indexed: TypeAlias = (
     | OrderCancelled
     | BitInvalidatorUpdated
     | DstLocked
+    | Transfer
 )
 
-KnownEscrows: TypeAlias = Mapping[Address, tuple[Hashlock, OrderHash]]
-"""Escrows of ours, and what they belong to."""
+KnownEscrows: TypeAlias = Mapping[Address, tuple[Hashlock, OrderHash | None]]
+"""Escrows that our factory made, for anybody, and what they belong to; a destination not of ours names no order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +75,19 @@ class News:
 
     events: tuple[NewEvent, ...]
     escrows: tuple[NewEscrow, ...]
-    strangers: Mapping[EventKind, int]
+    strangers: tuple[tuple[EventKind, BlockNumber], ...]
+    """Events of nobody's concern, and the block of each."""
 
 
 def decode_logs(logs: Iterable[Log], times: Mapping[BlockHash, UnixTime]) -> tuple[Decoded, ...]:
-    """Return the logs that say something we know, in the order of the chain. `times` has every log's block."""
+    """Return the logs that say something we know, each once, in the order of the chain.
+
+    `times` has the block of every log.
+    """
     decoded = []
-    for log in sorted(logs, key=lambda log: (log.block_number, log.log_index)):
+    for log in sorted({(log.block_hash, log.log_index): log for log in logs}.values(), key=_where):
         event = decode_log(log)
-        if event is None or isinstance(event, Transfer):
+        if event is None:
             continue
         place = Place(
             block_number=log.block_number,
@@ -96,6 +100,10 @@ def decode_logs(logs: Iterable[Log], times: Mapping[BlockHash, UnixTime]) -> tup
     return tuple(decoded)
 
 
+def _where(log: Log) -> tuple[BlockNumber, int]:
+    return log.block_number, log.log_index
+
+
 def named_hashlocks(decoded: Iterable[Decoded]) -> frozenset[Hashlock]:
     """Return every hashlock that the events name, or reveal the secret of."""
     named = (_hashlock_of(one.event) for one in decoded)
@@ -105,25 +113,27 @@ def named_hashlocks(decoded: Iterable[Decoded]) -> frozenset[Hashlock]:
 def classify(
     decoded: Sequence[Decoded], *, contracts: Contracts, known: AbstractSet[Hashlock], escrows: KnownEscrows
 ) -> News:
-    """Sort events in the order of the chain; `known` hashlocks have orders, `escrows` were stored before.
+    """Sort events in the order of the chain; `known` hashlocks have orders, `escrows` were made before.
 
     Order matters: an escrow may be made and emptied in one block.
     """
     ours = dict(escrows)
     events: list[NewEvent] = []
     made: list[NewEscrow] = []
-    strangers: Counter[EventKind] = Counter()
+    strangers: list[tuple[EventKind, BlockNumber]] = []
     for one in decoded:
         escrow = _made_escrow(one, contracts)
         if escrow is not None:
             made.append(escrow)
             ours[escrow.address] = (escrow.immutables.hashlock, escrow.immutables.order_hash)
+        elif isinstance(one.event, DstEscrowCreated) and one.emitter == contracts.factory:
+            ours.setdefault(one.event.escrow, (one.event.hashlock, None))
         own = escrow is not None or _is_ours(one, contracts, ours)
         if own or _hashlock_of(one.event) in known:
             events.append(_row(one, escrow, ours if own else {}, is_foreign=not own))
         else:
-            strangers[_kind_of(one.event)] += 1
-    return News(events=tuple(events), escrows=tuple(made), strangers=dict(strangers))
+            strangers.append((_kind_of(one.event), one.place.block_number))
+    return News(events=tuple(events), escrows=tuple(made), strangers=tuple(strangers))
 
 
 def _made_escrow(one: Decoded, contracts: Contracts) -> NewEscrow | None:
@@ -165,6 +175,8 @@ def _is_ours(one: Decoded, contracts: Contracts, ours: KnownEscrows) -> bool:
             return one.emitter in ours and secret.hashlock == ours[one.emitter][0]
         case EscrowCancelled() | FundsRescued():
             return one.emitter in ours
+        case Transfer():
+            return one.emitter == contracts.access_token
         case _:
             assert_never(one.event)
 
@@ -205,7 +217,9 @@ def _hashlock_of(event: _Indexed) -> Hashlock | None:
             return event.hashlock
         case EscrowWithdrawal():
             return event.secret.hashlock
-        case EscrowCancelled() | FundsRescued() | OrderFilled() | OrderCancelled() | BitInvalidatorUpdated():
+        case (
+            EscrowCancelled() | FundsRescued() | OrderFilled() | OrderCancelled() | BitInvalidatorUpdated() | Transfer()
+        ):
             return None
         case _:
             assert_never(event)
@@ -217,7 +231,14 @@ def _order_hash_of(event: _Indexed) -> OrderHash | None:
             return event.immutables.order_hash
         case OrderFilled() | OrderCancelled():
             return event.order_hash
-        case DstEscrowCreated() | EscrowWithdrawal() | EscrowCancelled() | FundsRescued() | BitInvalidatorUpdated():
+        case (
+            DstEscrowCreated()
+            | EscrowWithdrawal()
+            | EscrowCancelled()
+            | FundsRescued()
+            | BitInvalidatorUpdated()
+            | Transfer()
+        ):
             return None
         case _:
             assert_never(event)
@@ -237,6 +258,7 @@ _KINDS: Final[Mapping[type[_Indexed], EventKind]] = {
     OrderFilled: EventKind.ORDER_FILLED,
     OrderCancelled: EventKind.ORDER_CANCELLED,
     BitInvalidatorUpdated: EventKind.BIT_INVALIDATED,
+    Transfer: EventKind.BMN_TRANSFER,
 }
 
 
@@ -250,13 +272,19 @@ def _body_of(event: _Indexed) -> dict[str, str]:
         case DstLocked():
             return {"immutables": "0x" + encode_immutables(event.immutables).hex()}
         case DstEscrowCreated():
-            return {"taker": str(event.taker)}
+            return {"taker": "0x" + event.taker.hex()}
         case FundsRescued():
             return {"token": str(event.token), "amount": str(event.amount)}
         case OrderFilled():
             return {"remaining": str(event.remaining)}
         case BitInvalidatorUpdated():
             return {"slot": str(event.slot), "mask": str(event.mask)}
+        case Transfer():
+            return {
+                "sender": "0x" + event.sender.hex(),
+                "receiver": "0x" + event.receiver.hex(),
+                "amount": str(event.amount),
+            }
         case EscrowWithdrawal() | EscrowCancelled() | OrderCancelled():
             return {}
         case _:

@@ -1,5 +1,6 @@
 """Writing blocks to the journal, and taking them back: one transaction each, wake-ups included."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -25,6 +26,7 @@ from bmn.store.journal import (
     save_events,
     save_head,
 )
+from bmn.store.projections import BEFORE_ALL, OutOfStep, add_rows, catch_up, remove_rows
 from bmn.store.watched import Concerned, load_concerned, load_known_hashlocks, take_due_swaps
 
 
@@ -56,7 +58,37 @@ async def write_blocks(pool: Pool, spec: ChainSpec, lease: Lease, *, stored: Sto
         TransientError: `HEAD_MOVED`, or the database is away; look at the stored head again.
     """
     crashpoint("indexer.block_read")
-    last, decoded = run.last, decode_logs(run.logs, run.times)
+    decoded = decode_logs(run.logs, run.times)
+    while True:
+        try:
+            woke = await _write(pool, spec, lease, stored, run, decoded)
+        except OutOfStep:
+            await rebuild(pool, spec, lease)
+        else:
+            crashpoint("indexer.block_written")
+            return woke
+
+
+async def rebuild(pool: Pool, spec: ChainSpec, lease: Lease) -> None:
+    """Bring the tables for readers to where the journal of a chain is, from the journal alone.
+
+    Raises:
+        LostLease: another process follows this chain now.
+        TransientError: the database is away.
+    """
+    done = False
+    while not done:
+        async with transaction(pool) as conn:
+            await check_fence(conn, lease)
+            head = await load_head(conn, spec.id)
+            done = await catch_up(conn, spec.id, None if head is None else head.number)
+    observe.projections_rebuilt(spec.name)
+
+
+async def _write(
+    pool: Pool, spec: ChainSpec, lease: Lease, stored: StoredHead | None, run: BlockRun, decoded: Sequence[Decoded]
+) -> bool:
+    last = run.last
     final_number, final_time = BlockNumber(last.number - spec.depth), run.final_time
     if stored is not None and stored.final_number > final_number:
         final_number, final_time = stored.final_number, stored.final_time
@@ -65,6 +97,13 @@ async def write_blocks(pool: Pool, spec: ChainSpec, lease: Lease, *, stored: Sto
         await _check_unmoved(conn, spec.id, stored)
         news = await _classified(conn, spec, decoded)
         await _save_news(conn, spec.id, news)
+        await add_rows(
+            conn,
+            spec.id,
+            above=BEFORE_ALL if stored is None else stored.number,
+            up_to=last.number,
+            kinds=frozenset(event.kind for event in news.events),
+        )
         await save_block(
             conn,
             spec.id,
@@ -91,7 +130,6 @@ async def write_blocks(pool: Pool, spec: ChainSpec, lease: Lease, *, stored: Sto
             for swap in (*final, *fresh):
                 due[swap.hashlock] = min(due.get(swap.hashlock, AdvanceSwap), _why(swap), key=_URGENCY.index)
         await _wake(conn, due, f"{spec.name} block {last.number}")
-    crashpoint("indexer.block_written")
     _observe(spec.name, news, last.number)
     return bool(due)
 
@@ -103,11 +141,20 @@ async def take_back(pool: Pool, spec: ChainSpec, lease: Lease, *, stored: Stored
         LostLease: another process follows this chain now.
         TransientError: `HEAD_MOVED`, or the database is away; look at the stored head again.
     """
+    while True:
+        try:
+            return await _take_back(pool, spec, lease, stored, ancestor)
+        except OutOfStep:
+            await rebuild(pool, spec, lease)
+
+
+async def _take_back(pool: Pool, spec: ChainSpec, lease: Lease, stored: StoredHead, ancestor: Head) -> bool:
     was_final = ancestor.number < stored.final_number
     async with transaction(pool) as conn:
         await check_fence(conn, lease)
         await _check_unmoved(conn, spec.id, stored)
         concerned = await load_concerned(conn, spec.id, above=ancestor.number, up_to=stored.number)
+        await remove_rows(conn, spec.id, above=ancestor.number, up_to=stored.number)
         await orphan_above(conn, spec.id, ancestor.number)
         await save_head(
             conn,
@@ -134,7 +181,7 @@ async def _check_unmoved(conn: Connection, chain_id: ChainId, stored: StoredHead
 
 async def _classified(conn: Connection, spec: ChainSpec, decoded: Sequence[Decoded]) -> News:
     if not decoded:
-        return News(events=(), escrows=(), strangers={})
+        return News(events=(), escrows=(), strangers=())
     return classify(
         decoded,
         contracts=spec.contracts,
@@ -171,8 +218,10 @@ async def _wake(conn: Connection, swaps: Mapping[Hashlock, Kind], trace: str) ->
 
 
 def _observe(chain: str, news: News, number: int) -> None:
-    for event in news.events:
-        observe.event_indexed(chain, event.kind.value, is_foreign=event.is_foreign)
-    for kind, count in news.strangers.items():
-        observe.strangers_counted(chain, kind.value, count)
+    events = Counter((event.kind.value, event.is_foreign) for event in news.events)
+    for (kind, is_foreign), count in events.items():
+        observe.events_indexed(chain, kind, count, is_foreign=is_foreign)
+    strangers = Counter(kind.value for kind, _ in news.strangers)
+    for kind, count in strangers.items():
+        observe.strangers_counted(chain, kind, count)
     observe.blocks_indexed(chain, number)

@@ -23,11 +23,16 @@ def blocks_indexed(chain: str, number: int) -> None:
     _log.debug("blocks_indexed", chain=chain, number=number)
 
 
-def event_indexed(chain: str, kind: str, *, is_foreign: bool) -> None:
-    """An event was written."""
-    _EVENTS.labels(chain, kind, str(is_foreign).lower()).inc()
+def events_indexed(chain: str, kind: str, count: int, *, is_foreign: bool) -> None:
+    """Events were written."""
+    _EVENTS.labels(chain, kind, str(is_foreign).lower()).inc(count)
     if is_foreign:
-        _log.warning("foreign_event", chain=chain, kind=kind)
+        _log.warning("foreign_events", chain=chain, kind=kind, count=count)
+
+
+def projections_rebuilt(chain: str) -> None:
+    """The tables for readers were brought to where the journal is."""
+    _log.info("projections_rebuilt", chain=chain)
 
 
 def strangers_counted(chain: str, kind: str, count: int) -> None:

@@ -35,6 +35,7 @@ class EventKind(StrEnum):
     ORDER_FILLED = "order_filled"
     ORDER_CANCELLED = "order_cancelled"
     BIT_INVALIDATED = "bit_invalidated"
+    BMN_TRANSFER = "bmn_transfer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,19 +194,27 @@ async def load_strangers(conn: Connection, chain_id: ChainId) -> dict[str, int]:
     return {row["kind"]: row["count"] for row in rows}
 
 
+# A destination is told by the factory, and one of ours by our Resolver too, which knows the order.
+_KNOWN_ESCROWS = """
+SELECT DISTINCT ON (escrow) escrow, hashlock, order_hash FROM journal
+WHERE chain_id = $1 AND escrow = ANY($2::bytea[]) AND orphaned_at IS NULL AND NOT is_foreign
+AND kind IN ('src_escrow_created', 'dst_escrow_created', 'dst_locked')
+ORDER BY escrow, order_hash NULLS LAST, block_number, log_index
+"""
+
+
 async def load_known_escrows(
     conn: Connection, chain_id: ChainId, addresses: Collection[Address]
-) -> dict[Address, tuple[Hashlock, OrderHash]]:
-    """Return, for those of `addresses` that are escrows of ours, what they belong to."""
-    rows = await conn.fetch(
-        """
-        SELECT address, hashlock, order_hash FROM escrows
-        WHERE chain_id = $1 AND address = ANY($2::bytea[]) AND orphaned_at IS NULL
-        """,
-        chain_id,
-        list(addresses),
-    )
-    return {Address(row["address"]): (Hashlock(row["hashlock"]), OrderHash(row["order_hash"])) for row in rows}
+) -> dict[Address, tuple[Hashlock, OrderHash | None]]:
+    """Return, for those of `addresses` that are escrows of our factory, what they belong to."""
+    rows = await conn.fetch(_KNOWN_ESCROWS, chain_id, list(addresses))
+    return {
+        Address(row["escrow"]): (
+            Hashlock(row["hashlock"]),
+            None if row["order_hash"] is None else OrderHash(row["order_hash"]),
+        )
+        for row in rows
+    }
 
 
 async def load_block_hashes(conn: Connection, chain_id: ChainId, up_to: BlockNumber) -> dict[BlockNumber, BlockHash]:
@@ -281,74 +290,82 @@ async def save_block(
     await conn.execute("DELETE FROM chain_blocks WHERE chain_id = $1 AND number < $2", chain_id, number - keep)
 
 
+_SAVE_EVENTS = """
+INSERT INTO journal (chain_id, block_hash, log_index, block_number, block_time, tx_hash, emitter, kind,
+                     hashlock, order_hash, escrow, maker, secret, body, is_foreign)
+SELECT $1, e.* FROM unnest($2::bytea[], $3::integer[], $4::bigint[], $5::bigint[], $6::bytea[], $7::bytea[], $8::text[],
+    $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::jsonb[], $15::boolean[]) e
+ON CONFLICT (chain_id, block_hash, log_index) DO UPDATE SET orphaned_at = NULL
+"""
+
+
 async def save_events(conn: Connection, chain_id: ChainId, events: Sequence[NewEvent]) -> None:
     """Add events; one whose block came back is canonical again."""
-    await conn.executemany(
-        """
-        INSERT INTO journal (chain_id, block_hash, log_index, block_number, block_time, tx_hash, emitter, kind,
-                             hashlock, order_hash, escrow, maker, secret, body, is_foreign)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-        ON CONFLICT (chain_id, block_hash, log_index) DO UPDATE SET orphaned_at = NULL
-        """,
-        [
-            (
-                chain_id,
-                event.place.block_hash,
-                event.place.log_index,
-                event.place.block_number,
-                event.place.block_time,
-                event.place.tx_hash,
-                event.emitter,
-                event.kind.value,
-                event.hashlock,
-                event.order_hash,
-                event.escrow,
-                event.maker,
-                None if event.secret is None else event.secret.reveal(),  # public: a log told it
-                json.dumps(dict(event.body)),
-                event.is_foreign,
-            )
-            for event in events
-        ],
-    )
+    rows = [
+        (
+            event.place.block_hash,
+            event.place.log_index,
+            event.place.block_number,
+            event.place.block_time,
+            event.place.tx_hash,
+            event.emitter,
+            event.kind.value,
+            event.hashlock,
+            event.order_hash,
+            event.escrow,
+            event.maker,
+            None if event.secret is None else event.secret.reveal(),  # public: a log told it
+            json.dumps(dict(event.body)),
+            event.is_foreign,
+        )
+        for event in events
+    ]
+    await conn.execute(_SAVE_EVENTS, chain_id, *zip(*rows, strict=True))
+
+
+_SAVE_ESCROWS = """
+INSERT INTO escrows (chain_id, address, block_hash, side, hashlock, order_hash, immutables, complement,
+                     block_number, block_time, tx_hash)
+SELECT $1, e.* FROM unnest($2::bytea[], $3::bytea[], $4::text[], $5::bytea[], $6::bytea[], $7::bytea[], $8::bytea[],
+    $9::bigint[], $10::bigint[], $11::bytea[]) e
+ON CONFLICT (chain_id, address, block_hash) DO UPDATE SET orphaned_at = NULL
+"""
 
 
 async def save_escrows(conn: Connection, chain_id: ChainId, escrows: Sequence[NewEscrow]) -> None:
     """Add escrows; one whose block came back is canonical again."""
-    await conn.executemany(
-        """
-        INSERT INTO escrows (chain_id, address, block_hash, side, hashlock, order_hash, immutables, complement,
-                             block_number, block_time, tx_hash)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-        ON CONFLICT (chain_id, address, block_hash) DO UPDATE SET orphaned_at = NULL
-        """,
-        [
-            (
-                chain_id,
-                escrow.address,
-                escrow.place.block_hash,
-                escrow.side.value,
-                escrow.immutables.hashlock,
-                escrow.immutables.order_hash,
-                encode_immutables(escrow.immutables),
-                None if escrow.complement is None else encode_complement(escrow.complement),
-                escrow.place.block_number,
-                escrow.place.block_time,
-                escrow.place.tx_hash,
-            )
-            for escrow in escrows
-        ],
-    )
+    rows = [
+        (
+            escrow.address,
+            escrow.place.block_hash,
+            escrow.side.value,
+            escrow.immutables.hashlock,
+            escrow.immutables.order_hash,
+            encode_immutables(escrow.immutables),
+            None if escrow.complement is None else encode_complement(escrow.complement),
+            escrow.place.block_number,
+            escrow.place.block_time,
+            escrow.place.tx_hash,
+        )
+        for escrow in {(escrow.address, escrow.place.block_hash): escrow for escrow in reversed(escrows)}.values()
+    ]
+    await conn.execute(_SAVE_ESCROWS, chain_id, *zip(*rows, strict=True))
 
 
-async def add_strangers(conn: Connection, chain_id: ChainId, counts: Mapping[EventKind, int]) -> None:
-    """Count events of other contracts."""
-    await conn.executemany(
-        """
-        INSERT INTO strangers (chain_id, kind, count) VALUES ($1, $2, $3)
-        ON CONFLICT (chain_id, kind) DO UPDATE SET count = strangers.count + EXCLUDED.count
-        """,
-        [(chain_id, kind.value, count) for kind, count in sorted(counts.items())],
+_ADD_STRANGERS = """
+INSERT INTO strangers AS s (chain_id, kind, count, up_to)
+SELECT $1, kind, count(*), max(number) FROM unnest($2::text[], $3::bigint[]) AS e (kind, number)
+WHERE number > coalesce((SELECT up_to FROM strangers o WHERE (o.chain_id, o.kind) = ($1, e.kind)), -1) GROUP BY kind
+ON CONFLICT (chain_id, kind) DO UPDATE SET count = s.count + EXCLUDED.count, up_to = EXCLUDED.up_to
+"""
+
+
+async def add_strangers(
+    conn: Connection, chain_id: ChainId, strangers: Sequence[tuple[EventKind, BlockNumber]]
+) -> None:
+    """Count events of other contracts, whole blocks of them; a block number that was counted is not counted again."""
+    await conn.execute(
+        _ADD_STRANGERS, chain_id, [kind.value for kind, _ in strangers], [number for _, number in strangers]
     )
 
 

@@ -1,7 +1,7 @@
 """Tables for readers, built from the journal alone: escrows, their ends, swaps, orders, the token, statistics.
 
 Names, columns and ids are those a client of the Ponder indexer knows: text is lower-case 0x-hex, an id is joined by
-`-`, times are chain times. Only what stands in canonical blocks is here; `block_number` and `block_hash` give the level.
+`-`, times are chain times. Only what stands in canonical blocks is here; `block_number`, `block_hash` give the level.
 """
 
 from alembic import op
