@@ -6,8 +6,10 @@ Everything here blocks (the key derivation takes about a second on purpose): cal
 import json
 import os
 import secrets
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from bmn.core.errors import BadInput, ConfigError, NotFound, Refused
@@ -26,6 +28,20 @@ class KeyFile:
     """The account, as the file claims."""
     path: Path
     """Where it is."""
+
+
+def load_eth_account() -> ModuleType:
+    """Return the library that encrypts key files; it is large, so it is imported at first use.
+
+    One of its dependencies raises the recursion limit of the whole process to 100,000. Deeply nested JSON from outside
+    would then overflow the stack and end the process, where it must be a RecursionError: the limit is put back.
+    """
+    limit = sys.getrecursionlimit()
+    try:
+        import eth_account
+    finally:
+        sys.setrecursionlimit(limit)
+    return eth_account
 
 
 def create_key(folder: Path, password: str, *, scrypt_n: int = STANDARD_SCRYPT_N) -> KeyFile:
@@ -51,8 +67,7 @@ def import_key(folder: Path, private_key: bytes, password: str, *, scrypt_n: int
         Refused: KEY_EXISTS.
         ConfigError: KEY_FOLDER_OPEN, others can look into the folder.
     """
-    import eth_account
-
+    eth_account = load_eth_account()
     if not password:
         raise BadInput("EMPTY_PASSWORD", "a key file without password protects nothing")
     address = LocalSigner(private_key).address
@@ -74,8 +89,7 @@ def load_key(path: Path, password: str) -> LocalSigner:
         NotFound: NO_KEY_FILE.
         BadInput: BAD_KEY_FILE, BAD_PASSWORD.
     """
-    import eth_account
-
+    eth_account = load_eth_account()
     content = _read(path)
     claimed = _claimed_address(content, path)
     try:

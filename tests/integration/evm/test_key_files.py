@@ -1,5 +1,7 @@
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,3 +132,21 @@ def test_a_file_that_lies_about_its_address_is_refused(folder: Path) -> None:
     with pytest.raises(BadInput) as caught:
         load_key(entry.path, "hunter2")
     assert code_of(caught) == "BAD_KEY_FILE"
+
+
+DEEP = """
+import sys
+from pathlib import Path
+import msgspec
+from bmn.evm.keystore import import_key, load_key
+load_key(import_key(Path(sys.argv[1]), bytes(31) + b"\\1", "x", scrypt_n=1024).path, "x")
+try:
+    msgspec.json.decode(b"[" * 100_000)
+except RecursionError:
+    print("refused")
+"""
+
+
+def test_deep_json_does_not_end_a_process_that_opened_a_key(folder: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", DEEP, folder], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "refused\n"), done.stderr
