@@ -47,6 +47,7 @@ INDEXER: Final = Role(
         **dict.fromkeys(("journal", "escrows", "chain_heads", "strangers", "leases"), _KEPT),
         **dict.fromkeys(_PROJECTIONS, _ALL),
         **dict.fromkeys(("chain_blocks", "handoffs"), "SELECT, INSERT, DELETE"),
+        "kv": _KEPT,  # tells people what it knows of its endpoints; no decision reads this table
         "messages": _KEPT,  # changes a duplicate that waits
         "dead_messages": _DEAD_MESSAGE,
         "swaps": "SELECT, UPDATE (wake_src, wake_dst)",
