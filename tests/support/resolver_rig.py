@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import count
 
 from tests.support.swap_on_chain import MAKER, OPERATOR, chain_now, height, must, spec_of
 from tests.support.swap_values import ESCROW_ORDER
@@ -66,15 +67,20 @@ LOCKS = Timelocks(
 MAX_AMOUNT = TokenAmount(10**22)
 
 
+_firsts = count(1_000, 1_000)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolverRig:
-    """What a test of the resolver needs."""
+    """What a test of the resolver needs. Tests share the chains: the numbers of each are its own."""
 
     src: DevChain
     dst: DevChain
     pool: Pool
     deps: ResolverDeps
     followers: tuple[Follower, ...]
+    first: int = field(default_factory=lambda: next(_firsts))
+    """What its number 0 is on the chains."""
 
     @property
     def src_spec(self) -> ChainSpec:
@@ -103,10 +109,14 @@ class ResolverRig:
             signature=parse_signature(signature.to_bytes()),
         )
 
+    def secret(self, number: int) -> Secret:
+        """The secret of its order of that number."""
+        return Secret(b"rig" + bytes(21) + (self.first + number).to_bytes(8, "big"))
+
     def terms(self, number: int, *, secret: Secret | None = None) -> EscrowOrder:
         """An order of its own for each number, good to be accepted."""
         post = ESCROW_ORDER.post_interaction
-        secret = secret or secret_of(number)
+        secret = secret or self.secret(number)
         return replace(
             ESCROW_ORDER,
             maker=MAKER,
@@ -114,7 +124,7 @@ class ResolverRig:
             taker_asset=self.src.contracts.noop_token,
             making_amount=TokenAmount(1000 + number),
             taking_amount=TokenAmount(900 + number),
-            nonce=number,
+            nonce=self.first + number,
             expiration=UnixTime(0),
             post_interaction=replace(
                 post,
@@ -166,10 +176,6 @@ class ResolverRig:
 
     async def now(self, chain: DevChain) -> UnixTime:
         return await chain_now(chain.anvil)
-
-
-def secret_of(number: int) -> Secret:
-    return Secret(b"rig" + bytes(27) + number.to_bytes(2, "big"))
 
 
 async def allow(chain: DevChain, amount: TokenAmount) -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from tests.support.resolver_rig import LOCKS, ResolverRig, allow, secret_of
+from tests.support.resolver_rig import LOCKS, ResolverRig, allow
 from tests.support.swap_on_chain import MAKER, OPERATOR, must
 from tests.support.swap_values import an_address
 
@@ -54,7 +54,7 @@ async def test_an_order_is_taken_once_and_is_the_same_swap_again(rig: ResolverRi
     first = await accept_order(signed, rig.deps)
     assert first == Accepted(
         order_hash=order_hash(rig.src_spec.domain, signed.order),
-        hashlock=secret_of(1).hashlock,
+        hashlock=rig.secret(1).hashlock,
         state=State.ACCEPTED,
         is_new=True,
     )
@@ -72,7 +72,7 @@ async def test_of_the_same_order_many_times_at_once_one_is_new(rig: ResolverRig)
 
 
 async def test_of_many_orders_with_one_hashlock_at_once_one_is_taken(rig: ResolverRig) -> None:
-    orders = [await rig.sign(rig.terms(number, secret=secret_of(3))) for number in range(100, 106)]
+    orders = [await rig.sign(rig.terms(number, secret=rig.secret(3))) for number in range(100, 106)]
     outcomes = await asyncio.gather(*(accept_order(signed, rig.deps) for signed in orders))
     assert sum(isinstance(outcome, Accepted) for outcome in outcomes) == 1
     assert {outcome.code for outcome in outcomes if isinstance(outcome, Rejected)} == {"HASHLOCK_USED"}
@@ -81,7 +81,7 @@ async def test_of_many_orders_with_one_hashlock_at_once_one_is_taken(rig: Resolv
 
 async def test_a_copycat_of_a_hashlock_is_refused(rig: ResolverRig) -> None:
     await rig.accept(4)
-    assert await refusal_of(rig, await rig.sign(rig.terms(5, secret=secret_of(4)))) == "HASHLOCK_USED"
+    assert await refusal_of(rig, await rig.sign(rig.terms(5, secret=rig.secret(4)))) == "HASHLOCK_USED"
     assert await stored(rig) == (1, 1, 1)
 
 
@@ -97,8 +97,8 @@ async def test_a_hashlock_whose_secret_was_told_is_refused(rig: ResolverRig) -> 
         kind=EventKind.ESCROW_WITHDRAWAL,
         emitter=an_address(1),
         is_foreign=True,
-        hashlock=secret_of(6).hashlock,
-        secret=secret_of(6),
+        hashlock=rig.secret(6).hashlock,
+        secret=rig.secret(6),
     )
     async with connection(rig.pool) as conn:
         await save_events(conn, rig.dst_spec.id, [event])
@@ -132,7 +132,7 @@ async def test_a_spent_nonce_is_refused(rig: ResolverRig) -> None:
     )
     await must(rig.src.anvil, MAKER, rig.src.contracts.limit_order_protocol, cancel)
     assert await refusal_of(rig, signed) == "NONCE_SPENT"
-    assert await refusal_of(rig, await rig.sign(rig.terms(9, secret=secret_of(10)))) == "NONCE_SPENT"
+    assert await refusal_of(rig, await rig.sign(rig.terms(9, secret=rig.secret(10)))) == "NONCE_SPENT"
     await rig.accept(11)
 
 
@@ -181,7 +181,7 @@ async def test_a_lock_under_the_hashlock_on_any_chain_is_refused(rig: ResolverRi
     chain, number = (rig.src, 17) if side == "src" else (rig.dst, 18)
     immutables = Immutables(
         order_hash=OrderHash(bytes(32)),
-        hashlock=secret_of(number).hashlock,
+        hashlock=rig.secret(number).hashlock,
         maker=MAKER,
         taker=chain.contracts.resolver,
         token=chain.contracts.access_token,
