@@ -10,7 +10,11 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+from bmn.api.at_head import open_at_head
 from bmn.api.components import check_components
+from bmn.api.graphql.app import GraphqlDeps, build_graphql_app
+from bmn.api.graphql.standing import Standings
+from bmn.api.indexer_server import build_indexer_app
 from bmn.api.job_routes import build_job_routes
 from bmn.api.operator import build_operator_app
 from bmn.api.ports import ApiDeps
@@ -67,6 +71,10 @@ LOCATIONS: Final = (ENGINE, MIGRATIONS)
 """Where the revisions of the database are."""
 _CONNECTIONS: Final = 20
 """Of one process: ten swaps at once, three jobs, one for each of their claims, two for keys and values, the loops."""
+
+
+_READERS: Final = 6
+"""Connections for queries of what the chains said."""
 
 
 class Role(StrEnum):
@@ -243,6 +251,7 @@ async def _join(base: Base, roles: Collection[Role]) -> dict[str, Work]:
     works["depth"] = partial(run_depth, base.pool, QUEUES, clock)
     if Role.INDEXER in roles:
         works["indexer"] = partial(run_indexer, _indexer_deps(base, wake, holder))
+        works["readers"] = partial(_serve_readers, base)
     if Role.RESOLVER in roles or Role.API in roles:
         sealer = await asyncio.to_thread(open_sealer, base.settings)
         await adopt_key(base.pool, sealer, holder)
@@ -281,6 +290,17 @@ def _indexer_deps(base: Base, wake: Wake, holder: str) -> IndexerDeps:
         clock=SystemClock(),
         holder=holder,
     )
+
+
+async def _serve_readers(base: Base) -> None:
+    """Answer who asks what the chains said, on connections of its own: readers do not hold up the indexer."""
+    section, specs, clock = base.settings.indexer, tuple(base.specs.values()), SystemClock()
+    at_head = await open_at_head(base.pool, specs, clock)
+    async with open_pool(base.direct, size=_READERS) as pool:
+        standings = Standings(pool, specs, clock)
+        graphql = build_graphql_app(GraphqlDeps(pool=pool, standings=standings, clock=clock))
+        app = build_indexer_app(graphql, standings, at_head.find_missing)
+        await run_api(app, section.host, section.port, "indexer")
 
 
 async def _lane_deps(base: Base, sealer: Sealer, bell: Bell, holder: str) -> LaneDeps:

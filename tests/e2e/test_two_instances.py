@@ -20,7 +20,9 @@ async def replace_instance(stack: Stack, leaving: Service) -> Service:
 async def test_instances_come_and_go_while_swaps_are_under_way(stack: Stack) -> None:
     first = stack.service
     assert first is not None
-    beside = await stack.start(BMN_API__PORT=free_port(), BMN_API__OPERATOR_PORT=free_port())
+    beside = await stack.start(
+        BMN_API__PORT=free_port(), BMN_API__OPERATOR_PORT=free_port(), BMN_INDEXER__PORT=free_port()
+    )
     orders = [await stack.submit_order() for _ in range(3)]
 
     # A rolling restart: the one that holds the lanes and follows the chains leaves, the other takes over.

@@ -8,6 +8,7 @@ import msgspec
 from litestar.types import ASGIApp
 
 from bmn.api.graphql.app import GraphqlDeps, build_graphql_app
+from bmn.api.graphql.standing import Standings
 from bmn.core.chain import ChainSpec, Contracts
 from bmn.core.units import Address, BlockNumber, ChainId, Seconds
 from bmn.pg.pool import Pool
@@ -44,7 +45,9 @@ SPECS = (chain_spec("alpha", 31337), chain_spec("beta", 31338))
 
 
 def graphql_app(pool: Pool, *, seconds: float = 2.0) -> ASGIApp:
-    return build_graphql_app(GraphqlDeps(pool=pool, specs=SPECS, clock=SystemClock(), seconds=seconds))
+    clock = SystemClock()
+    standings = Standings(pool, SPECS, clock)
+    return build_graphql_app(GraphqlDeps(pool=pool, standings=standings, clock=clock, seconds=seconds))
 
 
 async def request(

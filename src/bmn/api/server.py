@@ -43,13 +43,13 @@ def build_app(deps: ApiDeps) -> Litestar:
     )
 
 
-async def run_api(app: Litestar, host: str, port: int) -> None:
-    """Serve `app` until cancelled, then finish the requests under way.
+async def run_api(app: Litestar, host: str, port: int, section: str = "api") -> None:
+    """Serve `app` until cancelled, then finish the requests under way; `section` of bmn.toml says where it listens.
 
     Raises:
         ConfigError: PORT_IN_USE, or BAD_LISTENER when the address cannot be used at all.
     """
-    listener = _listen(host, port)
+    listener = _listen(host, port, section)
     server = _Server(
         uvicorn.Config(
             app,
@@ -59,7 +59,7 @@ async def run_api(app: Litestar, host: str, port: int) -> None:
             timeout_graceful_shutdown=_STOP_WITHIN,
         )
     )
-    observe.listening(host, port)
+    observe.listening(section, host, listener.getsockname()[1])
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.serve(sockets=[listener]), name="api")
         try:
@@ -79,7 +79,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, section: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=1024)
@@ -88,12 +88,12 @@ def _listen(host: str, port: int) -> socket.socket:
             raise ConfigError(
                 "PORT_IN_USE",
                 f"{host}:{port} is taken by another program",
-                hint="stop it, or choose another port in [api] of bmn.toml",
+                hint=f"stop it, or choose another port in [{section}] of bmn.toml",
             ) from error
         raise ConfigError(
             "BAD_LISTENER",
             f"cannot listen on {host}:{port}: {error.strerror}",
-            hint="set host and port in [api] of bmn.toml",
+            hint=f"set host and port in [{section}] of bmn.toml",
         ) from error
 
 

@@ -35,7 +35,12 @@ def up(
             lines = [f"{chain.name}: chain {chain.anvil.chain_id} at {chain.anvil.url}" for chain in devnet.chains]
             lines += [f"settings: {devnet.config_path}", f"next: bmn run --config {devnet.config_path}"]
             answer(
-                {"config": str(devnet.config_path), "api_url": devnet.api_url, "chains": as_document(chains)},
+                {
+                    "config": str(devnet.config_path),
+                    "api_url": devnet.api_url,
+                    "indexer_url": devnet.indexer_url,
+                    "chains": as_document(chains),
+                },
                 lines,
                 common,
             )

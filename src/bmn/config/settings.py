@@ -161,6 +161,13 @@ class ApiSection(Section):
     """Opens the operator's listener for who knows its content; without it, that listener is off."""
 
 
+class IndexerSection(Section):
+    """`[indexer]`: where what the chains said is listed; open to readers, it holds nothing secret."""
+
+    host: str = "127.0.0.1"
+    port: Port = 42069
+
+
 class MakerSection(Section):
     """`[maker]`: for `bmn order`."""
 
@@ -219,6 +226,7 @@ class Settings(BaseSettings):
     limits: LimitsSection = LimitsSection()
     margins: MarginsSection = MarginsSection()
     api: ApiSection = ApiSection()
+    indexer: IndexerSection = IndexerSection()
     schedules: dict[str, Annotated[ScheduleSection, PlainOrZoned]] = {}
     """By job."""
     maker: MakerSection | None = None

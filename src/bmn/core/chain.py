@@ -38,6 +38,11 @@ class ChainSpec:
     domain_version: str
 
     @property
+    def longest_lag(self) -> float:
+        """Seconds after its last new head from which the journal of this chain counts as behind."""
+        return max(3 * self.block_time, 3.0)
+
+    @property
     def domain(self) -> Domain:
         """EIP-712 domain of the limit order protocol on this chain."""
         return Domain(

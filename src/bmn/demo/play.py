@@ -218,4 +218,5 @@ def _tell_where(board: Board, devnet: Devnet) -> None:
     for chain in devnet.chains:
         board.say(f"chain {chain.name}: {chain.anvil.url}")
     board.say(f"API: {devnet.api_url}   settings: {devnet.config_path}")
+    board.say(f"what the chains said, to query: {devnet.indexer_url}/")
     board.say("everything keeps running; Ctrl-C stops it and removes its files")

@@ -65,6 +65,8 @@ class Devnet:
     """In the order of their ids."""
     api_url: str
     """Where the API will listen."""
+    indexer_url: str
+    """Where the indexer will listen."""
 
 
 @asynccontextmanager
@@ -88,9 +90,15 @@ async def open_devnet(
                 for name, anvil in zip(CHAIN_NAMES[: len(nodes)], nodes, strict=True)
             ]
         chains = tuple(task.result() for task in tasks)
-        port = _free_port()
-        config_path = _write_files(home, _config_text(chains, block_time or 1, port))
-        yield Devnet(home=home, config_path=config_path, chains=chains, api_url=f"http://127.0.0.1:{port}")
+        port, indexer_port = _free_port(), _free_port()
+        config_path = _write_files(home, _config_text(chains, block_time or 1, port, indexer_port))
+        yield Devnet(
+            home=home,
+            config_path=config_path,
+            chains=chains,
+            api_url=f"http://127.0.0.1:{port}",
+            indexer_url=f"http://127.0.0.1:{indexer_port}",
+        )
 
 
 async def _furnish(name: str, anvil: Anvil, block_time: int) -> DevChain:
@@ -147,7 +155,7 @@ def _write_files(home: Path, config: str) -> Path:
     return path
 
 
-def _config_text(chains: Sequence[DevChain], block_time: int, port: int) -> str:
+def _config_text(chains: Sequence[DevChain], block_time: int, port: int, indexer_port: int) -> str:
     first = chains[0]
     parts = [_chain_text(chain, block_time) for chain in chains]
     tables: Mapping[str, str] = {chain.name: str(chain.contracts.access_token) for chain in chains}
@@ -158,6 +166,7 @@ def _config_text(chains: Sequence[DevChain], block_time: int, port: int) -> str:
         f'[resolver]\ndev_keys = {list(OPERATOR_KEYS)}\nsecrets_key_file = "secrets.key"\n',
         f'[maker]\nresolver_url = "http://127.0.0.1:{port}"\ndev_key = {MAKER_KEY}\n',
         f'[api]\nhost = "127.0.0.1"\nport = {port}\n',
+        f'[indexer]\nhost = "127.0.0.1"\nport = {indexer_port}\n',
         "[limits]\nmax_safety_deposit = 10000000000000000\n",
         "[margins]\ndetect = 3\nrecovery = 5\nskew = 5\nmin_reveal = 10\nmax_lock = 86400\n",
     ]

@@ -12,7 +12,7 @@ from bmn.evm.client import ChainReader
 from bmn.evm.failures import NODE_BEHIND, RANGE_TOO_WIDE
 from bmn.evm.types import BlockTag, Head, Log
 from bmn.indexer.classify import TOPICS
-from bmn.indexer.write import BlockRun, reorg_window, take_back, write_blocks
+from bmn.indexer.write import BlockRun, confirm, reorg_window, take_back, write_blocks
 from bmn.pg.leases import Lease
 from bmn.pg.pool import Pool, connection
 from bmn.pg.wake import Wake
@@ -58,6 +58,8 @@ class Follower:
         compare_from = await self._divergence(stored, head)
         if compare_from is not None:
             stored = await self._take_back(stored, compare_from)
+        if stored.hash == head.hash:
+            await confirm(self.pool, self.spec, self.lease, head)
         while stored.number < head.number:
             settled = BlockNumber(head.number - reorg_window(self.spec))
             if stored.number < settled:

@@ -18,6 +18,7 @@ from bmn.seams.crash import crashpoint
 from bmn.store.journal import (
     StoredHead,
     add_strangers,
+    confirm_head,
     load_head,
     load_known_escrows,
     orphan_above,
@@ -132,6 +133,18 @@ async def _write(
         await _wake(conn, due, f"{spec.name} block {last.number}")
     _observe(spec.name, news, last.number)
     return bool(due)
+
+
+async def confirm(pool: Pool, spec: ChainSpec, lease: Lease, head: Head) -> None:
+    """Say that the journal, if it is at `head`, is at the newest block of the chain now.
+
+    Raises:
+        LostLease: another process follows this chain now.
+        TransientError: the database is away.
+    """
+    async with transaction(pool) as conn:
+        await check_fence(conn, lease)
+        await confirm_head(conn, spec.id, head.hash)
 
 
 async def take_back(pool: Pool, spec: ChainSpec, lease: Lease, *, stored: StoredHead, ancestor: Head) -> bool:

@@ -35,6 +35,6 @@ def operator_listener_off() -> None:
     _log.info("operator_listener_off", hint="set operator_token_file in [api] of bmn.toml")
 
 
-def listening(host: str, port: int) -> None:
-    """The listener is open."""
-    _log.info("api_listening", host=host, port=port)
+def listening(section: str, host: str, port: int) -> None:
+    """The listener of a section of bmn.toml is open."""
+    _log.info("listening", section=section, host=host, port=port)

@@ -263,6 +263,21 @@ async def save_head(
     )
 
 
+async def confirm_head(conn: Connection, chain_id: ChainId, block_hash: BlockHash) -> None:
+    """Say that the stored head, if it is still that block, is the newest block of the chain now."""
+    await conn.execute(
+        "UPDATE chain_heads SET seen_at = clock_timestamp() WHERE chain_id = $1 AND hash = $2 AND halted IS NULL",
+        chain_id,
+        block_hash,
+    )
+
+
+async def load_now(conn: Connection) -> float:
+    """Return the database's time: seconds since 1970, as in `StoredHead.seen_at`."""
+    now: float = await conn.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
+    return now
+
+
 async def save_halt(conn: Connection, chain_id: ChainId, why: str) -> None:
     """Say why the chain is not followed any more."""
     await conn.execute("UPDATE chain_heads SET halted = $2 WHERE chain_id = $1", chain_id, why)

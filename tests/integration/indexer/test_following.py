@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -11,7 +12,7 @@ from tests.support.postgres import fresh_database
 from tests.support.swap_on_chain import SwapOnChain, height, make_swap
 
 from bmn.core.errors import TransientError
-from bmn.core.units import BlockNumber
+from bmn.core.units import BlockHash, BlockNumber
 from bmn.devnet.world import Devnet
 from bmn.indexer import indexer_status, run_indexer
 from bmn.indexer.follow import ChainHalted
@@ -19,7 +20,7 @@ from bmn.indexer.write import reorg_window
 from bmn.pg.errors import LostLease
 from bmn.pg.leases import acquire
 from bmn.pg.pool import connection
-from bmn.store.journal import load_escrows, load_head
+from bmn.store.journal import confirm_head, load_escrows, load_head
 
 _numbers = count(1000)
 _PATIENCE = 20.0
@@ -236,4 +237,16 @@ async def test_an_endpoint_that_is_behind_is_waited_for(rig: IndexRig, world: De
     lagging = await rig.head()
     with suppress(TransientError):
         await rig.follower.catch_up(head)
-    assert await rig.head() == lagging
+    assert replace(await rig.head(), seen_at=lagging.seen_at) == lagging
+
+
+async def test_a_chain_that_stands_still_is_known_to_be_at_its_head(rig: IndexRig) -> None:
+    await rig.dev.anvil.mine()
+    await rig.read()
+    first = await rig.head()
+    await rig.read()
+    assert (await rig.head()).seen_at > first.seen_at
+    still = await rig.head()
+    async with connection(rig.pool) as conn:
+        await confirm_head(conn, rig.spec.id, BlockHash(bytes(32)))
+    assert await rig.head() == still

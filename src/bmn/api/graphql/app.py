@@ -13,7 +13,6 @@ from bmn.api.graphql.execute import Answerer, GraphqlRequest, encode_errors
 from bmn.api.graphql.page import PAGE, PAGE_POLICY
 from bmn.api.graphql.refusals import RequestRefused, refused
 from bmn.api.graphql.standing import Standings
-from bmn.core.chain import ChainSpec
 from bmn.pg.pool import Pool
 from bmn.seams import Clock
 
@@ -37,7 +36,7 @@ class GraphqlDeps:
     """What the application stands on."""
 
     pool: Pool
-    specs: Sequence[ChainSpec]
+    standings: Standings
     clock: Clock
     seconds: float = 2.0
     """The longest time of one answer."""
@@ -67,8 +66,7 @@ def build_graphql_app(deps: GraphqlDeps) -> ASGIApp:
 
     Whatever a query is answered with has status 200, its errors too; see `docs/indexer-api.md` for their codes.
     """
-    standings = Standings(deps.pool, deps.specs, deps.clock)
-    answerer = Answerer(deps.pool, standings, deps.clock, seconds=deps.seconds)
+    answerer = Answerer(deps.pool, deps.standings, deps.clock, seconds=deps.seconds)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
